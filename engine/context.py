@@ -1,0 +1,56 @@
+"""What an operation gets to work with: who asks, in which environment, and the ports it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from engine.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from engine.ports import Store
+    from engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long operation is."""
+
+    step: str
+    """What it is doing, in one or two words."""
+    done: int
+    total: int | None = None
+    """None when it cannot be known."""
+    message: str = ""
+
+
+def _ignore(progress: Progress) -> None:
+    """Progress goes nowhere unless a surface listens."""
+
+
+@dataclass
+class EngineContext:
+    """The world as one operation sees it. Made by `bootstrap.open_context`."""
+
+    settings: Settings
+    actor: str
+    """The name of who asks."""
+    open_store: Callable[[], Store]
+    """Opens the registry on first use: `--help` and pure operations never touch the disk."""
+    clock: Clock = field(default_factory=SystemClock)
+    random_bytes: Callable[[int], bytes] = field(default=__import__("os").urandom)
+    """Source of salts; injected so that a test is deterministic."""
+    read_only: bool = False
+    emit: Callable[[Progress], None] = _ignore
+
+    @cached_property
+    def store(self) -> Store:
+        """The registry, opened once."""
+        return self.open_store()
+
+    @property
+    def env(self) -> str:
+        """The environment's name."""
+        return self.settings.env

@@ -1,0 +1,178 @@
+"""What the rooms need from the world, in the words of the domain.
+
+Adapters (SQLite today, PostgreSQL and Prometheus later) implement these protocols; only `bootstrap` knows which one is
+plugged in. Every port has one implementation that runs embedded, so that `capctl demo` needs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.audit import AuditEvent, AuditRecord
+from engine.drift.sample import ReplicaSample
+from engine.policy.ir import PolicyIR
+from engine.rollout.state import RolloutState
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPolicy:
+    """A policy as the registry lists it."""
+
+    policy_id: str
+    policy_hash: str
+    ir_hash: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSetEntry:
+    """A reference set as the registry lists it."""
+
+    root: str
+    name: str
+    count: int
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutChange:
+    """One transition in a rollout's history."""
+
+    state: RolloutState
+    action: str
+    """`start`, `promote`, `set`, `pause`, `resume`, `rollback`, `candidate`, `expire`."""
+    evidence: dict[str, object]
+    """The gate report the change rests on, as JSON data; empty where none was needed."""
+
+
+class PolicyStore(Protocol):
+    """Compiled policies, by id and by the hash of their IR."""
+
+    def publish(self, ir: PolicyIR, source: bytes, *, at: datetime, audit: AuditEvent) -> PublishedPolicy:
+        """Publish a compiled policy with its source. Publishing the same content again changes nothing.
+
+        Raises:
+            Conflict: The id stands for other content already.
+        """
+        ...
+
+    def keep(self, ir: PolicyIR) -> None:
+        """Store an IR by its hash without publishing it (a rollout's candidate)."""
+        ...
+
+    def policy(self, policy_id: str) -> PolicyIR:
+        """The published IR of a policy. Raises NotFound."""
+        ...
+
+    def policy_source(self, policy_id: str) -> bytes:
+        """The YAML a policy was published from. Raises NotFound."""
+        ...
+
+    def ir(self, ir_hash: str) -> PolicyIR:
+        """A stored IR by its hash, published or not. Raises NotFound."""
+        ...
+
+    def policies(self) -> Sequence[PublishedPolicy]:
+        """Everything published, by id."""
+        ...
+
+
+class ReferenceSetStore(Protocol):
+    """Sanctions lists and the like, by Merkle root."""
+
+    def import_set(self, name: str, members: frozenset[str], *, at: datetime, audit: AuditEvent) -> ReferenceSetEntry:
+        """Store a set under its root. Importing it again changes nothing but the name."""
+        ...
+
+    def reference_set(self, root: str) -> frozenset[str]:
+        """The members of a set. Raises NotFound."""
+        ...
+
+    def reference_sets(self) -> Sequence[ReferenceSetEntry]:
+        """Every set, by name."""
+        ...
+
+
+class RolloutStore(Protocol):
+    """Where each policy's rollout stands."""
+
+    def rollout(self, policy_id: str) -> RolloutState | None:
+        """The current state; None when no rollout was ever started."""
+        ...
+
+    def rollouts(self) -> Sequence[RolloutState]:
+        """The current state of every policy that has one."""
+        ...
+
+    def commit_rollout(self, change: RolloutChange, *, expected_revision: int | None, audit: AuditEvent) -> None:
+        """Swap in the new state together with its audit record, in one transaction.
+
+        Args:
+            change: The new state; its revision is one above the expected one.
+            expected_revision: What the caller based it on; None when there was no rollout.
+            audit: What to record.
+
+        Raises:
+            Conflict: Someone else changed it meanwhile; the message says who, when and to what.
+        """
+        ...
+
+    def rollout_history(self, policy_id: str, *, limit: int = 50) -> Sequence[RolloutChange]:
+        """The latest transitions, newest first."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """What the verifiers have measured, as each last reported it."""
+
+    def report_evidence(self, samples: Sequence[ReplicaSample]) -> None:
+        """Replace what this replica last said about these policies."""
+        ...
+
+    def evidence(self, policy_id: str) -> Sequence[ReplicaSample]:
+        """The last report of every replica about a policy."""
+        ...
+
+
+class AuditLog(Protocol):
+    """The append-only record."""
+
+    def append_audit(self, event: AuditEvent, *, at: datetime) -> AuditRecord:
+        """Add an event to the end of the chain."""
+        ...
+
+    def audit_lines(self) -> Iterator[bytes]:
+        """The stored lines as they are, oldest first, for verification."""
+        ...
+
+    def audit_tail(self, *, limit: int = 50) -> Sequence[AuditRecord]:
+        """The latest records, newest first."""
+        ...
+
+
+class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, AuditLog, Protocol):
+    """Everything the embedded registry keeps, behind one connection."""
+
+    def pseudonym(self, actor: str) -> str:
+        """The stable pseudonym under which the audit trail knows an actor."""
+        ...
+
+    def actor_name(self, pseudonym: str) -> str:
+        """The name behind a pseudonym, or the pseudonym where it is unknown."""
+        ...
+
+    def version_token(self) -> int:
+        """A number that differs after any process has committed a change to policies, sets or rollouts. Cheap: poll it."""
+        ...
+
+    def rehearsal(self) -> AbstractContextManager[None]:
+        """Run the body for real and undo everything it stored: a dry run on the real code."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection."""
+        ...
