@@ -8,12 +8,13 @@ the document is *plain*, and `rfc8785` for the rest. Which of the two wrote it c
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from engine.errors import InvalidInput
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (RFC 7493, section 2.2)."""
@@ -80,8 +81,10 @@ def strict_json(data: bytes, *, what: str = "The document") -> Any:
             f"{what} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
             "Check it with any JSON tool; comments and trailing commas are not JSON.",
         ) from error
-    except _NotStrict as error:
-        raise InvalidInput("json.ambiguous", f"{what} is not strict JSON: {error}", "Write each key once, and finite numbers.") from None
+    except _NotStrictError as error:
+        raise InvalidInput(
+            "json.ambiguous", f"{what} is not strict JSON: {error}", "Write each key once, and finite numbers."
+        ) from None
     except (RecursionError, ValueError) as error:
         raise InvalidInput(
             "json.malformed", f"{what} is nested too deeply or holds a number too long to read", "Simplify it."
@@ -89,21 +92,20 @@ def strict_json(data: bytes, *, what: str = "The document") -> Any:
     return value
 
 
-class _NotStrict(ValueError):
+class _NotStrictError(ValueError):
     """Readable as JSON, but not by every reader in the same way."""
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        seen: set[str] = set()
-        key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _NotStrict(f"the key {key[:80]!r} stands twice")
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise _NotStrictError(f"the key {key[:80]!r} stands twice")
     return document
 
 
 def _no_constant(name: str) -> Any:
-    raise _NotStrict(f"{name} is not a JSON number")
+    raise _NotStrictError(f"{name} is not a JSON number")
 
 
 def _check_depth(value: Any) -> None:
@@ -117,7 +119,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise _NotStrict(f"it is nested deeper than {MAX_DEPTH} levels")
+    raise _NotStrictError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def _is_plain(value: Any) -> bool:
@@ -126,7 +128,7 @@ def _is_plain(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
+        return bool(-MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER)
     if kind is list or kind is tuple:
         return _is_plain_list(value)
     if kind is dict:

@@ -35,17 +35,15 @@ def is_hash(text: object) -> bool:
 def merkle_root(members: Iterable[str]) -> str:
     """Commit to a set of strings: the Merkle tree hash over its sorted, distinct members.
 
-    The tree is RFC 6962's (section 2.1) with SHA3-256: a leaf is H(0x00 | member), a node is H(0x01 | left | right), the
-    left part holds the largest power of two smaller than the count, and the empty set is H("").
+    The tree is RFC 6962's (2.1) with SHA3-256: a leaf is H(0x00 | member), a node is H(0x01 | left | right), the
+    left part holds the largest power of two below the count, and the empty set is H("").
     """
     level = [hashlib.sha3_256(b"\x00" + member.encode()).digest() for member in sorted(set(members))]
     if not level:
         return hash_bytes(b"")
     while len(level) > 1:
         # Pairing from the left and carrying an odd last node up unchanged builds exactly RFC 6962's split.
-        paired = [
-            hashlib.sha3_256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)
-        ]
+        paired = [hashlib.sha3_256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         level = paired + level[len(paired) * 2 :]
     return HASH_PREFIX + level[0].hex()
 

@@ -166,7 +166,7 @@ class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, AuditLo
         ...
 
     def version_token(self) -> int:
-        """A number that differs after any process has committed a change to policies, sets or rollouts. Cheap: poll it."""
+        """Differs after any process has committed a change to policies, sets or rollouts. Cheap: poll it."""
         ...
 
     def rehearsal(self) -> AbstractContextManager[None]:

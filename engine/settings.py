@@ -15,13 +15,21 @@ from engine.errors import InvalidInput
 PRODUCTION = "prod"
 
 
+def default_state_dir() -> Path:
+    """`$XDG_STATE_HOME/capctl`, or `~/.local/state/capctl` (XDG Base Directory Specification)."""
+    import os
+
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "capctl"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One environment's settings."""
 
     env: str = "dev"
     """Name of the environment; `prod` asks for more before it lets a rollout forward."""
-    state_dir: Path = field(default_factory=lambda: default_state_dir())
+    state_dir: Path = field(default_factory=default_state_dir)
     """Where the embedded store lives."""
     policy: str = ""
     """The policy that commands mean when they name none; empty: the only one there is, else `lksg.v1`."""
@@ -43,20 +51,13 @@ class Settings:
         return self.env == PRODUCTION
 
 
-def default_state_dir() -> Path:
-    """`$XDG_STATE_HOME/capctl`, or `~/.local/state/capctl` (XDG Base Directory Specification)."""
-    import os
-
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "capctl"
-
-
 def load_settings(environ: Mapping[str, str], file: Path | None, flags: Mapping[str, Any]) -> Settings:
     """Merge the layers of configuration.
 
     Args:
         environ: The process environment.
-        file: `capctl.toml`; None or absent: skipped. Its top-level keys are settings; a table `[env.NAME]` overrides them.
+        file: `capctl.toml`; None or absent: skipped. Top-level keys are settings; a table `[env.NAME]` overrides
+            them.
         flags: What was given on the command line; None values are ignored.
 
     Raises:
@@ -69,7 +70,9 @@ def load_settings(environ: Mapping[str, str], file: Path | None, flags: Mapping[
     unknown = set(from_file) - names
     if unknown:
         raise InvalidInput(
-            "settings.unknown_key", f"{file} has an unknown setting {sorted(unknown)[0]!r}", f"Known: {', '.join(sorted(names))}."
+            "settings.unknown_key",
+            f"{file} has an unknown setting {sorted(unknown)[0]!r}",
+            f"Known: {', '.join(sorted(names))}.",
         )
     layers = {**from_file, **{k: v for k, v in given.items() if k in names}, **chosen}
     return replace(Settings(), **{name: _convert(name, value) for name, value in layers.items()})
@@ -83,7 +86,9 @@ def _read_file(file: Path, *, env: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput("settings.unreadable", f"{file} cannot be read: {error}", "It must be TOML in UTF-8.") from error
+        raise InvalidInput(
+            "settings.unreadable", f"{file} cannot be read: {error}", "It must be TOML in UTF-8."
+        ) from error
     environments = document.pop("env", {})
     if isinstance(environments, str):
         environments, document["env"] = {}, environments

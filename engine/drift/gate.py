@@ -1,4 +1,4 @@
-"""The gate: may this rollout go on? (types; the decision is in this module too)"""
+"""The gate: may this rollout go on."""
 
 from __future__ import annotations
 

@@ -146,4 +146,6 @@ def _annotated(parameter: inspect.Parameter) -> tuple[Any, Arg]:
         for extra in extras:
             if isinstance(extra, Arg):
                 return type_, extra
-    raise TypeError(f"parameter {parameter.name!r} needs Annotated[type, Arg(...)], got {annotation!r} ({get_origin(annotation)})")
+    raise TypeError(
+        f"parameter {parameter.name!r} needs Annotated[type, Arg(...)], got {annotation!r} ({get_origin(annotation)})"
+    )

@@ -80,9 +80,7 @@ class PolicyIR:
             "ir_version": IR_VERSION,
             "policy_id": self.policy_id,
             "policy_hash": self.policy_hash,
-            "rules": [
-                {"id": r.id, "op": r.op, "lhs": r.lhs, "rhs": r.rhs, "severity": r.severity} for r in self.rules
-            ],
+            "rules": [{"id": r.id, "op": r.op, "lhs": r.lhs, "rhs": r.rhs, "severity": r.severity} for r in self.rules],
             "adaptivity": {
                 "predicates": [{"id": p.id, "expr": p.expr} for p in self.predicates],
                 "activations": [{"when": a.when, "rules": list(a.rules)} for a in self.activations],

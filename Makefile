@@ -1,0 +1,60 @@
+# Everything installs into .venv from hashed lock files; a fresh machine needs Python >= 3.11 and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV ?= uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types slow bench docs lock clean
+
+help:            ## Show the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
+
+demo: $(VENV)/.run ## Open the control room on the embedded demonstration world.
+	@$(BIN)/capctl demo
+
+test: $(VENV)/.dev ## Run the tests.
+	$(BIN)/pytest -m "not slow"
+
+slow: $(VENV)/.dev ## Run the slow suites: simulations, crash tests, real servers.
+	$(BIN)/pytest -m slow
+
+check: format lint types test ## What a commit must pass.
+
+format: $(VENV)/.dev ## Format the source.
+	$(BIN)/ruff format engine capctl tests
+
+lint: $(VENV)/.dev ## Check style and the architecture.
+	$(BIN)/ruff format --check engine capctl tests
+	$(BIN)/ruff check engine capctl tests
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev ## Check types.
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## Measure, side by side in one run, and print the ratios.
+	$(BIN)/python -m tests.bench
+
+docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
+	$(BIN)/python -m capctl.cli.reference > docs/operations.md
+
+lock:            ## Resolve the lock files again (needs uv).
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/run.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.lock
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+clean:           ## Remove the environment and everything built.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
