@@ -81,8 +81,9 @@ class GateReport:
     """Natural logarithm of the e-value for "drift is below the limit"."""
     log_e_rollback: float
     """Natural logarithm of the e-value for "drift is above the limit"."""
-    samples_needed: int
-    """Requests still needed if none of them drifts; 0 when the evidence suffices."""
+    samples_needed: int | None
+    """Requests still needed if none of them drifts; 0 when the evidence suffices, None when a limit is broken or no
+    number of requests would do."""
     expected_wait_s: float | None
     """How long until the evidence and the hold time may be complete at the present rate; None when nobody can say."""
     rollback_due: bool
