@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from engine.clock import Clock, SystemClock
 
@@ -26,13 +27,13 @@ class Progress:
     message: str = ""
 
 
-def _ignore(progress: Progress) -> None:
+def ignore_progress(progress: Progress) -> None:
     """Progress goes nowhere unless a surface listens."""
 
 
 @dataclass
 class EngineContext:
-    """The world as one operation sees it. Made by `bootstrap.open_context`."""
+    """The world as one operation sees it. Made by `bootstrap.open_context`; closes what it opened when it is left."""
 
     settings: Settings
     actor: str
@@ -40,10 +41,10 @@ class EngineContext:
     open_store: Callable[[], Store]
     """Opens the registry on first use: `--help` and pure operations never touch the disk."""
     clock: Clock = field(default_factory=SystemClock)
-    random_bytes: Callable[[int], bytes] = field(default=__import__("os").urandom)
+    random_bytes: Callable[[int], bytes] = os.urandom
     """Source of salts; injected so that a test is deterministic."""
     read_only: bool = False
-    emit: Callable[[Progress], None] = _ignore
+    emit: Callable[[Progress], None] = ignore_progress
 
     @cached_property
     def store(self) -> Store:
@@ -54,3 +55,14 @@ class EngineContext:
     def env(self) -> str:
         """The environment's name."""
         return self.settings.env
+
+    def close(self) -> None:
+        """Close the registry, if it was ever opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

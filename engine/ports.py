@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from engine.audit import AuditEvent, AuditRecord
+from engine.audit import AuditEvent, AuditRecord, ChainHead
 from engine.drift.sample import ReplicaSample
 from engine.policy.ir import PolicyIR
 from engine.rollout.state import RolloutState
@@ -147,6 +147,10 @@ class AuditLog(Protocol):
 
     def audit_lines(self) -> Iterator[bytes]:
         """The stored lines as they are, oldest first, for verification."""
+        ...
+
+    def audit_head(self) -> ChainHead:
+        """Where the chain ends, kept apart from its lines."""
         ...
 
     def audit_tail(self, *, limit: int = 50) -> Sequence[AuditRecord]:

@@ -1,8 +1,8 @@
 """A hash chain over audit events: each line names the hash of the one before.
 
 The schema is closed and has no free text, so that nothing personal can slip in: an actor is a pseudonym, an object is
-an id or a hash, a reason is kept elsewhere and appears here as its hash. A chain shows edits, swaps and insertions;
-that its end was cut off is only seen against a checkpoint kept elsewhere.
+an id or a hash, a reason is kept elsewhere and appears here as its hash. The lines alone show every edit, swap,
+insertion and removal but those at the very end; these are seen against the head, which is kept apart from them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from engine.canonical import canonical_json
-from engine.clock import to_rfc3339
-from engine.ids import hash_bytes
+from engine.canonical import canonical_json, strict_json
+from engine.clock import from_rfc3339, to_rfc3339
+from engine.errors import InvalidInput
+from engine.ids import hash_bytes, is_hash
 
-GENESIS = hash_bytes(b"capctl/audit/v1")
+GENESIS: Final = hash_bytes(b"capctl/audit/v1")
 """What the first record names as its predecessor."""
+
+OUTCOMES: Final = frozenset({"intent", "done", "refused", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class AuditEvent:
     """Hash of the evidence it rests on (a gate report, a policy, a plan)."""
     reason: str = ""
     """Hash of the reason the actor gave."""
+    intent: int | None = None
+    """Sequence number of the intent that this came of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class AuditRecord:
             "revision": event.revision,
             "evidence": event.evidence,
             "reason": event.reason,
+            "intent": event.intent,
         }
         return {
             "seq": self.seq,
@@ -78,52 +84,96 @@ class AuditRecord:
         return canonical_json(self.to_json())
 
 
+class ChainHead(NamedTuple):
+    """The end of a chain."""
+
+    seq: int
+    """How many records there are."""
+    hash: str
+    """Of the last record's line, `GENESIS` where there is none."""
+
+
+EMPTY: Final = ChainHead(0, GENESIS)
+
+
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
     """Where a chain stops being one."""
 
     position: int
-    """1 for the first line."""
+    """1 for the first line; one past the last where lines are missing at the end."""
     problem: str
 
 
-def seal(event: AuditEvent, *, at: datetime, last: tuple[int, str] | None) -> tuple[AuditRecord, str]:
+def seal(event: AuditEvent, *, at: datetime, head: ChainHead) -> tuple[AuditRecord, ChainHead]:
     """Put an event at the end of a chain.
 
     Args:
         event: What happened.
         at: When.
-        last: Sequence number and hash of the last record; None for an empty chain.
+        head: The chain's end, `EMPTY` for a chain without records.
 
     Returns:
-        The record and its own hash.
+        The record, and the end of the chain with it.
     """
-    seq, prev = last if last else (0, GENESIS)
-    record = AuditRecord(seq + 1, at, event, prev)
-    return record, hash_bytes(record.line())
+    record = AuditRecord(head.seq + 1, at, event, head.hash)
+    return record, ChainHead(record.seq, hash_bytes(record.line()))
 
 
-def verify_chain(lines: Iterable[bytes]) -> Iterator[ChainBreak]:
+def read_record(line: bytes) -> AuditRecord:
+    """Read a line of the chain, which says nothing yet about its place in it.
+
+    Args:
+        line: Unverified.
+
+    Raises:
+        InvalidInput: It is no audit record in its canonical spelling.
+    """
+    document = strict_json(line, what="The audit line")
+    try:
+        record = _record(document)
+        intact = record.line() == line
+    except (InvalidInput, KeyError, TypeError, AttributeError):
+        intact = False
+    if not intact:
+        raise InvalidInput(
+            "audit.malformed", "The line is not an audit record", "Find where it was altered: capctl audit verify."
+        )
+    return record
+
+
+def verify_chain(lines: Iterable[bytes], *, head: ChainHead | None = None) -> Iterator[ChainBreak]:
     """Walk stored lines and yield each place where the chain is broken.
 
     Args:
         lines: Unverified canonical lines, oldest first.
+        head: Where the chain must end; without it, what was changed at the very end is not seen.
     """
-    from engine.canonical import strict_json
-    from engine.errors import InvalidInput
-
-    prev = GENESIS
+    position, reached = 0, EMPTY
     for position, line in enumerate(lines, start=1):
         try:
-            record = strict_json(line, what=f"audit line {position}")
+            record = read_record(line)
         except InvalidInput:
-            record = None
-        if not isinstance(record, dict):
-            yield ChainBreak(position, "the line is not JSON")
-        elif record.get("seq") != position:
-            yield ChainBreak(position, f"sequence number {record.get('seq')!r} where {position} belongs")
-        elif record.get("prev") != prev:
-            yield ChainBreak(position, "it does not continue the line before")
-        elif canonical_json(record) != line:
-            yield ChainBreak(position, "it is not spelt canonically")
-        prev = hash_bytes(line)
+            yield ChainBreak(position, "the line is not an audit record")
+            reached = ChainHead(reached.seq + 1, hash_bytes(line))
+            continue
+        if record.seq != reached.seq + 1:
+            yield ChainBreak(position, f"record {record.seq} stands where {reached.seq + 1} belongs")
+        elif record.prev != reached.hash:
+            yield ChainBreak(position, "it does not continue the line before: one of the two was altered")
+        reached = ChainHead(record.seq, hash_bytes(line))
+    if head is not None and reached != head:
+        yield ChainBreak(position + 1, f"the chain does not end as it should, with record {head.seq}")
+
+
+def _record(document: Any) -> AuditRecord:
+    fields = dict(document)
+    seq, ts, prev = fields.pop("seq"), fields.pop("ts"), fields.pop("prev")
+    event = AuditEvent(**fields)
+    texts = (event.action, event.outcome, event.actor, event.object, event.code, event.evidence, event.reason)
+    numbers = (seq, 0 if event.revision is None else event.revision, 0 if event.intent is None else event.intent)
+    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
+        raise TypeError("a field has the wrong type")
+    if event.outcome not in OUTCOMES or not is_hash(prev):
+        raise TypeError("a field has an impossible value")
+    return AuditRecord(seq, from_rfc3339(ts), event, prev)

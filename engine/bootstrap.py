@@ -1,0 +1,94 @@
+"""The composition root: the one module that knows which adapter is plugged into which port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.clock import Clock, SystemClock
+from engine.context import EngineContext, Progress, ignore_progress
+from engine.errors import NotFound
+from engine.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from engine.ports import Store
+
+CONFIG_FILE = "capctl.toml"
+"""Read from the working directory, unless `CAPCTL_CONFIG` names another file."""
+
+
+def load(
+    flags: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] = os.environ, directory: Path | None = None
+) -> Settings:
+    """The settings of this process: flag, then variable, then file, then default.
+
+    Args:
+        flags: What was given on the command line, by the setting's name; None values are ignored.
+        environ: The process environment.
+        directory: Where `capctl.toml` is looked for; the working directory when None.
+
+    Raises:
+        NotFound: `CAPCTL_CONFIG` names a file that does not exist.
+        InvalidInput: A key is unknown or a value is impossible; the message names the layer.
+    """
+    named = environ.get("CAPCTL_CONFIG", "")
+    file = Path(named) if named else (directory or Path()) / CONFIG_FILE
+    if named and not file.exists():
+        raise NotFound(
+            "settings.no_file",
+            f"{file} does not exist",
+            f"CAPCTL_CONFIG must name a file; without it, {CONFIG_FILE} in the working directory is read.",
+        )
+    return load_settings(environ, file, flags or {})
+
+
+def open_context(
+    settings: Settings,
+    *,
+    actor: str | None = None,
+    read_only: bool = False,
+    emit: Callable[[Progress], None] = ignore_progress,
+    clock: Clock | None = None,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> EngineContext:
+    """Everything an operation needs, with the embedded adapters plugged in. Touches no file until it is used.
+
+    Args:
+        settings: Of the environment to act in.
+        actor: Who asks; `current_actor()` when None.
+        read_only: Refuse every change.
+        emit: Where progress goes.
+        clock: The machine's own when None.
+        random_bytes: Source of salts and secrets.
+    """
+    time = clock or SystemClock()
+
+    def open_store() -> Store:
+        from engine.registry.sqlite import SqliteStore
+
+        return SqliteStore(settings.store_path, time, read_only=read_only, random_bytes=random_bytes)
+
+    return EngineContext(
+        settings=settings,
+        actor=actor or current_actor(),
+        open_store=open_store,
+        clock=time,
+        random_bytes=random_bytes,
+        read_only=read_only,
+        emit=emit,
+    )
+
+
+def current_actor(environ: Mapping[str, str] = os.environ) -> str:
+    """Who acts: `CAPCTL_ACTOR`, or the login name of the user this process runs as."""
+    named = environ.get("CAPCTL_ACTOR", "").strip()
+    if named:
+        return named
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a user that no file names
+        return f"uid-{os.getuid()}"

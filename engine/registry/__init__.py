@@ -1,0 +1,6 @@
+"""The embedded registry: policies, reference sets, rollouts, evidence and the audit trail in one SQLite file."""
+
+from engine.registry.catalog import Catalog
+from engine.registry.sqlite import SqliteStore
+
+__all__ = ["Catalog", "SqliteStore"]

@@ -1,0 +1,107 @@
+"""The tables of the embedded registry, and how a file is recognised as one.
+
+Invariants that the tables themselves hold, whoever writes to them:
+
+- the audit trail and the history of a rollout only ever grow;
+- a rollout's current state is one of its recorded changes, and every change names its audit record;
+- a rollout names a candidate, and a policy an IR, only when the IR is stored.
+
+Content (IRs, policy sources, member lists) lies in `blob` under the digest of its bytes, see `blobs`. Only SQL that
+SQLite 3.26 understands is used: that is what the oldest supported distributions link Python 3.11 against.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+APPLICATION_ID: Final = 0x63617063
+"""`capc`: in the file's header, so that a file of another program is not mistaken for a registry."""
+
+VERSION: Final = 1
+"""Layout of the tables, in the file's header. A file with a higher one is refused, never guessed at."""
+
+CHANGE: Final = "change"
+"""Counts committed changes to policies, reference sets and rollouts, from a random start."""
+
+ACTOR_SECRET: Final = "actor_secret"  # noqa: S105 - the name of a row, not a secret
+"""Key of the actors' pseudonyms."""
+
+AUDIT_HEAD: Final = "audit_head"
+"""Where the audit chain ends."""
+
+TABLES: Final = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    "CREATE TABLE blob (digest TEXT PRIMARY KEY, content BLOB NOT NULL)",
+    """CREATE TABLE ir (
+        ir_hash TEXT PRIMARY KEY,
+        digest TEXT NOT NULL REFERENCES blob
+    )""",
+    """CREATE TABLE policy (
+        policy_id TEXT PRIMARY KEY,
+        policy_hash TEXT NOT NULL,
+        ir_hash TEXT NOT NULL REFERENCES ir,
+        source TEXT NOT NULL REFERENCES blob,
+        published_at TEXT NOT NULL
+    )""",
+    """CREATE TABLE reference_set (
+        root TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        members TEXT NOT NULL REFERENCES blob,
+        imported_at TEXT NOT NULL
+    )""",
+    """CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        line BLOB NOT NULL
+    )""",
+    """CREATE TABLE rollout_change (
+        policy_id TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        state BLOB NOT NULL,
+        evidence BLOB NOT NULL,
+        candidate TEXT REFERENCES ir,
+        audit_seq INTEGER NOT NULL REFERENCES audit,
+        PRIMARY KEY (policy_id, revision)
+    )""",
+    """CREATE TABLE rollout (
+        policy_id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        FOREIGN KEY (policy_id, revision) REFERENCES rollout_change
+    )""",
+    """CREATE TABLE evidence (
+        policy_id TEXT NOT NULL,
+        replica TEXT NOT NULL,
+        at TEXT NOT NULL,
+        sample BLOB NOT NULL,
+        PRIMARY KEY (policy_id, replica)
+    )""",
+    # The only table with names of people; everything else knows actors by pseudonym.
+    """CREATE TABLE actor (
+        pseudonym TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        first_seen TEXT NOT NULL
+    )""",
+    *(
+        f"""CREATE TRIGGER {table}_keeps_every_row_{event.lower()} BEFORE {event} ON {table}
+        BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"""
+        for table in ("audit", "rollout_change")
+        for event in ("UPDATE", "DELETE")
+    ),
+)
+
+
+def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) -> None:
+    """Make an empty registry of an empty database, in the transaction that is open.
+
+    Args:
+        connection: Inside a write transaction.
+        change: Where the change counter starts.
+        actor_secret: Key of the pseudonyms.
+    """
+    for statement in TABLES:
+        connection.execute(statement)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(CHANGE, change), (ACTOR_SECRET, actor_secret)])
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")

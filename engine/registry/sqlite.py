@@ -1,0 +1,227 @@
+"""The store behind `engine.ports`, embedded: one SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from engine.audit import AuditEvent, AuditRecord, ChainHead
+from engine.clock import Clock
+from engine.drift.sample import ReplicaSample
+from engine.errors import InvalidInput, Unavailable
+from engine.ids import merkle_root
+from engine.policy.ir import PolicyIR
+from engine.ports import PublishedPolicy, ReferenceSetEntry, RolloutChange
+from engine.registry import (
+    actors,
+    audit_log,
+    blobs,
+    changes,
+    evidence,
+    faults,
+    policies,
+    reference_sets,
+    rollouts,
+    schema,
+)
+from engine.registry.database import BUSY_TIMEOUT_S, Database
+from engine.rollout.state import RolloutState
+
+
+class SqliteStore:
+    """Everything the embedded registry keeps. Implements `engine.ports.Store`.
+
+    Opening is lazy: nothing is touched before the first use, an absent file reads as empty, and the first write makes
+    it. Every method may be called from any thread and, at the same time, from other processes with stores of their own.
+
+    Args:
+        path: The file.
+        clock: When an actor is first seen.
+        read_only: Refuse every write.
+        random_bytes: Source of the pseudonyms' secret.
+        busy_timeout_s: Longest wait for another writer, in seconds.
+
+    Raises:
+        Unavailable: From every method: the registry cannot be opened, read or written; the message says why.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        read_only: bool = False,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._read_only = read_only
+        self._database = Database(path, self._create, read_only=read_only, busy_timeout_s=busy_timeout_s)
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        schema.create(connection, change=changes.start(self._random_bytes), actor_secret=self._random_bytes(32))
+
+    # Policies
+
+    def publish(self, ir: PolicyIR, source: bytes, *, at: datetime, audit: AuditEvent) -> PublishedPolicy:
+        with self._database.write() as connection:
+            present = policies.published(connection, ir.policy_id)
+            if present is not None and present.ir_hash == ir.ir_hash:
+                return present
+            entry = policies.publish(connection, ir, source, at=at)
+            audit_log.append(connection, audit, at=at)
+            changes.count(connection)
+            return entry
+
+    def keep(self, ir: PolicyIR) -> None:
+        with self._database.write() as connection:
+            policies.keep(connection, ir)
+
+    def policy(self, policy_id: str) -> PolicyIR:
+        with self._database.read() as connection:
+            entry = policies.published(connection, policy_id)
+        if entry is None:
+            raise policies.unknown(policy_id)
+        return self.ir(entry.ir_hash)
+
+    def policy_source(self, policy_id: str) -> bytes:
+        with self._intact(), self._database.read() as connection:
+            return policies.source(connection, policy_id)
+
+    def ir(self, ir_hash: str) -> PolicyIR:
+        from engine.policy.reading import read_ir
+
+        with self._intact():
+            with self._database.read() as connection:
+                canonical = policies.ir_bytes(connection, ir_hash)
+            return read_ir(canonical)
+
+    def policies(self) -> Sequence[PublishedPolicy]:
+        with self._database.read() as connection:
+            return policies.everything_published(connection)
+
+    # Reference sets
+
+    def import_set(self, name: str, members: frozenset[str], *, at: datetime, audit: AuditEvent) -> ReferenceSetEntry:
+        # Both take seconds for a million members: done before anybody else has to wait.
+        content = reference_sets.encode(members)
+        entry = ReferenceSetEntry(merkle_root(members), name, len(members), at)
+        with self._database.write() as connection:
+            present = reference_sets.listed(connection, entry.root)
+            if present is not None and present.name == name:
+                return present
+            reference_sets.put(connection, entry, content)
+            audit_log.append(connection, audit, at=at)
+            changes.count(connection)
+            return reference_sets.listed(connection, entry.root) or entry
+
+    def reference_set(self, root: str) -> frozenset[str]:
+        with self._database.read() as connection:
+            digest, content, count = reference_sets.content(connection, root)
+        with self._intact():
+            return reference_sets.decode(blobs.checked(digest, content), count)
+
+    def reference_sets(self) -> Sequence[ReferenceSetEntry]:
+        with self._database.read() as connection:
+            return reference_sets.everything_listed(connection)
+
+    # Rollouts
+
+    def rollout(self, policy_id: str) -> RolloutState | None:
+        with self._intact(), self._database.read() as connection:
+            return rollouts.current(connection, policy_id)
+
+    def rollouts(self) -> Sequence[RolloutState]:
+        with self._intact(), self._database.read() as connection:
+            return rollouts.everything_current(connection)
+
+    def commit_rollout(self, change: RolloutChange, *, expected_revision: int | None, audit: AuditEvent) -> None:
+        state = change.state
+        with self._database.write() as connection:
+            rollouts.check_expected(connection, change, expected_revision)
+            record = audit_log.append(connection, audit, at=state.changed_at)
+            rollouts.add(connection, change, record)
+            evidence.forget_silent(connection, state.policy_id, now=state.changed_at)
+            changes.count(connection)
+
+    def rollout_history(self, policy_id: str, *, limit: int = 50) -> Sequence[RolloutChange]:
+        with self._intact(), self._database.read() as connection:
+            return rollouts.history(connection, policy_id, limit=limit)
+
+    # Evidence
+
+    def report_evidence(self, samples: Sequence[ReplicaSample]) -> None:
+        # Losing the last second of counters with the machine harms nobody: the verifier reports again.
+        with self._database.write(durable=False) as connection:
+            evidence.report(connection, samples)
+
+    def evidence(self, policy_id: str) -> Sequence[ReplicaSample]:
+        with self._database.read() as connection:
+            return evidence.about(connection, policy_id)
+
+    # Audit
+
+    def append_audit(self, event: AuditEvent, *, at: datetime) -> AuditRecord:
+        with self._database.write() as connection:
+            return audit_log.append(connection, event, at=at)
+
+    def audit_lines(self) -> Iterator[bytes]:
+        seq, end = 0, self.audit_head().seq
+        while True:
+            with self._database.read() as connection:
+                page = audit_log.page(connection, after=seq, upto=end)
+            if not page:
+                return
+            yield from (line for _, line in page)
+            seq = page[-1][0]
+
+    def audit_head(self) -> ChainHead:
+        with self._database.read() as connection:
+            return audit_log.head(connection)
+
+    def audit_tail(self, *, limit: int = 50) -> Sequence[AuditRecord]:
+        with self._intact(), self._database.read() as connection:
+            return audit_log.tail(connection, limit=limit)
+
+    # The registry itself
+
+    def pseudonym(self, actor: str) -> str:
+        with self._database.read() as connection:
+            known_as = actors.pseudonym_of(connection, actor)
+            noted = actors.name_of(connection, known_as)
+        if noted is not None or self._read_only:
+            return known_as
+        with self._database.write() as connection:
+            # Asked again: this write may be the one that makes the registry, and with it the secret.
+            known_as = actors.pseudonym_of(connection, actor)
+            actors.note(connection, known_as, actor, at=self._clock.now())
+            return known_as
+
+    def actor_name(self, pseudonym: str) -> str:
+        with self._database.read() as connection:
+            return actors.name_of(connection, pseudonym) or pseudonym
+
+    def version_token(self) -> int:
+        with self._database.read() as connection:
+            return changes.counted(connection)
+
+    def rehearsal(self) -> AbstractContextManager[None]:
+        return self._database.rehearsal()
+
+    def close(self) -> None:
+        self._database.close()
+
+    @contextmanager
+    def _intact(self) -> Iterator[None]:
+        """Tell what cannot be understood as the store's fault: it is not the caller's input that is wrong."""
+        try:
+            yield
+        except blobs.DamagedBlob as error:
+            raise faults.damaged(self._database.path, "a stored document is not what was stored") from error
+        except InvalidInput as error:
+            raise Unavailable(error.code, f"{self._database.path.name}: {error.message}", error.hint) from error
