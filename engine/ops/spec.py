@@ -7,19 +7,24 @@ line in `docs/operations.md`. The surfaces read the declarations in `REGISTRY`; 
     def pause(ctx: EngineContext, policy: Annotated[str, Arg("Policy id.")] = "", ...) -> "RolloutView":
         '''Hold the rollout where it is.'''
 
-Modules with operations must stay cheap to import: annotations of parameters are built-in types, everything else is
-imported inside the function that needs it, and the result's type is written as a string.
+Modules with operations must stay cheap to import, and so must this one (every help page loads it: neither dataclasses
+nor inspect): annotations of parameters are built-in types, everything else is imported inside the function that needs
+it, and the result's type is written as a string.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, get_args, get_origin
+from types import FunctionType
+from typing import Any, Final, NamedTuple, get_args
 
-EMPTY: Final = inspect.Parameter.empty
+
+class _Empty:
+    """The default of a parameter that has none."""
+
+
+EMPTY: Final = _Empty()
 
 
 class Danger(StrEnum):
@@ -33,8 +38,7 @@ class Danger(StrEnum):
     """Cannot be undone: the surface asks for the name of the thing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arg:
+class Arg(NamedTuple):
     """What a parameter is for, and how it is spelt on the command line.
 
     Args:
@@ -54,13 +58,12 @@ class Arg:
     suggest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """A parameter of an operation, read from the function's signature."""
 
     name: str
     type: Any
-    """str, int, float, bool, pathlib.Path, list[str], or one of these with None."""
+    """str, int, float, bool, list[str], or one of these with None. A file is a str: pathlib is dear at start-up."""
     arg: Arg
     default: Any = EMPTY
 
@@ -70,8 +73,7 @@ class Param:
         return self.default is EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """An action of the control room."""
 
     id: str
@@ -85,6 +87,10 @@ class Operation:
     streams: bool
     """Whether it yields events until it is stopped or done, rather than returning once."""
     params: tuple[Param, ...]
+    writes_document: bool = False
+    """Whether its result has a `document: bytes`, which a surface can keep in a file."""
+    restores_safety: bool = False
+    """Whether it leads back to safety: no surface may slow it down with a question that `--yes` answers."""
 
     @property
     def summary(self) -> str:
@@ -94,7 +100,8 @@ class Operation:
     @property
     def description(self) -> str:
         """The docstring below its first line."""
-        return inspect.cleandoc(self.function.__doc__ or "").partition("\n")[2].strip()
+        lines = (self.function.__doc__ or "").strip().splitlines()[1:]
+        return "\n".join(line.strip() for line in lines).strip()
 
 
 REGISTRY: Final[dict[str, Operation]] = {}
@@ -102,7 +109,14 @@ REGISTRY: Final[dict[str, Operation]] = {}
 
 
 def operation(
-    id: str, *, danger: Danger = Danger.READ, command: str = "", key: str = "", streams: bool = False
+    id: str,
+    *,
+    danger: Danger = Danger.READ,
+    command: str = "",
+    key: str = "",
+    streams: bool = False,
+    writes_document: bool = False,
+    restores_safety: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as an operation.
 
@@ -112,6 +126,8 @@ def operation(
         command: The words after `capctl`, where they are not the id's own.
         key: The key in the console.
         streams: It is a generator of events.
+        writes_document: Its result has a `document: bytes`.
+        restores_safety: It leads back to safety.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,28 +140,35 @@ def operation(
             command=tuple((command or id.replace(".", " ")).split()),
             key=key,
             streams=streams,
-            params=_params(function),
+            params=parameters(function),
+            writes_document=writes_document,
+            restores_safety=restores_safety,
         )
         return function
 
     return declare
 
 
-def _params(function: Callable[..., Any]) -> tuple[Param, ...]:
-    params = []
-    for parameter in list(inspect.signature(function).parameters.values())[1:]:
-        type_, arg = _annotated(parameter)
-        params.append(Param(parameter.name, type_, arg, parameter.default))
-    return tuple(params)
+def parameters(function: Callable[..., Any]) -> tuple[Param, ...]:
+    """What a caller of an operation's function gives it: every parameter after the context.
+
+    Raises:
+        TypeError: A parameter is not `Annotated[type, Arg(...)]`.
+    """
+    assert isinstance(function, FunctionType)
+    code = function.__code__
+    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    positional = code.co_varnames[: code.co_argcount]
+    values = function.__defaults__ or ()
+    defaults = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+    defaults |= function.__kwdefaults__ or {}
+    return tuple(_param(name, function.__annotations__.get(name), defaults.get(name, EMPTY)) for name in names)
 
 
-def _annotated(parameter: inspect.Parameter) -> tuple[Any, Arg]:
-    annotation = parameter.annotation
+def _param(name: str, annotation: Any, default: Any) -> Param:
     if hasattr(annotation, "__metadata__"):
         type_, *extras = get_args(annotation)
         for extra in extras:
             if isinstance(extra, Arg):
-                return type_, extra
-    raise TypeError(
-        f"parameter {parameter.name!r} needs Annotated[type, Arg(...)], got {annotation!r} ({get_origin(annotation)})"
-    )
+                return Param(name, type_, extra, default)
+    raise TypeError(f"parameter {name!r} needs Annotated[type, Arg(...)], got {annotation!r}")

@@ -1,0 +1,52 @@
+"""The way in: `capctl`, `proof` and `cap-adapter`.
+
+Start-up is a feature. The version and help pages are settled here, before anything heavy is imported, and so are the
+terminal settings that Textual reads once, when it is imported.
+"""
+
+import os
+import sys
+
+
+def main() -> int:
+    """`capctl`: the control room and all its commands."""
+    argv = sys.argv[1:]
+    if argv in (["--version"], ["-V"]):
+        from engine.__version__ import __version__
+
+        print(f"capctl {__version__}")  # noqa: T201 - this is the command's result
+        return 0
+    return _run(argv, prog="capctl")
+
+
+def proof() -> int:
+    """`proof adapt`: the user's own spelling of `capctl adapt`."""
+    return _run(sys.argv[1:], prog="proof", only=("adapt",))
+
+
+def cap_adapter() -> int:
+    """`cap-adapter pull|writeback`: the user's own spelling of `capctl pilot`."""
+    from capctl.cli.diagnostics import ExitCode, Problem, report
+
+    message = "The SAP pilot is not part of this version of capctl"
+    hint = "Use 'capctl adapt --context FILE' with a context file until it is."
+    return report(Problem(ExitCode.UNAVAILABLE, "pilot.not_available", message, hint), as_json="json" in sys.argv)
+
+
+def _run(argv: list[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
+    if "--help" in argv or "-h" in argv:
+        from capctl.cli.help import quick_page
+
+        if text := quick_page(argv, prog=prog, only=only):
+            print(text)  # noqa: T201 - this is the command's result
+            return 0
+    if os.environ.get("SSH_CONNECTION"):
+        # Every frame of an animation is a round trip; see docs/architecture.md.
+        os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from capctl.cli.app import run_command_line
+
+    return run_command_line(argv, prog=prog, only=only)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command line: every operation as a command, with stable exit codes and output."""

@@ -1,0 +1,36 @@
+"""The Typer application: parsing, and everything that can be wrong with a command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from capctl.cli.bind import build
+from capctl.cli.diagnostics import ExitCode, report, usage_problem
+
+
+def run_command_line(argv: Sequence[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        argv: The words after the program's name.
+        prog: The program's name, as help shows it.
+        only: The first words it offers; empty for all.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character must not turn a result into an error.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        outcome = build((), only=only).main(list(argv), prog_name=prog, standalone_mode=False)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        problem = usage_problem(error.format_message(), context.command_path if context else prog)
+        return report(problem, as_json=_wants_json(argv))
+    return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    """Whether stdout is to carry JSON, read from words that could not be parsed."""
+    return "--output=json" in argv or ("--output", "json") in zip(argv, argv[1:], strict=False)

@@ -1,0 +1,49 @@
+"""`capctl` alone: the control room."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from engine.ops.spec import Arg, Danger, Operation, parameters
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+
+
+def open_console(
+    ctx: "EngineContext",
+    read_only: Annotated[bool, Arg("Look, but change nothing.")] = False,
+) -> None:
+    """Open the control room, or run one of its commands."""
+    require_terminal("capctl status")
+    from dataclasses import replace
+
+    from capctl.tui.app import run_tui
+
+    run_tui(replace(ctx, read_only=read_only or ctx.read_only))
+
+
+def require_terminal(instead: str) -> None:
+    """Refuse to draw a screen where there is none.
+
+    Args:
+        instead: The command that answers the same question in a script.
+
+    Raises:
+        InvalidInput: stdin or stdout is not a terminal.
+    """
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return
+    from engine.errors import InvalidInput
+
+    raise InvalidInput("cli.no_terminal", "The control room needs a terminal", f"In a script, use '{instead}'.")
+
+
+COMMAND = Operation(
+    id="console.open",
+    danger=Danger.READ,
+    function=open_console,
+    command=(),
+    key="",
+    streams=False,
+    params=parameters(open_console),
+)

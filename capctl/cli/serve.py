@@ -1,0 +1,33 @@
+"""`capctl serve`: the verifier, in the foreground."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from engine.ops.spec import Arg, Danger, Operation, parameters
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+
+
+def run_verifier(
+    ctx: "EngineContext",
+    host: Annotated[str, Arg("Address to listen on.", metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, Arg("Port to listen on; 0 takes a free one and prints it.")] = 8080,
+    replica: Annotated[
+        str, Arg("Stable name of this replica, under which its evidence is kept.", metavar="NAME")
+    ] = "local",
+) -> None:
+    """Run the verifier API until Ctrl-C or SIGTERM."""
+    from engine.verifier import serve
+
+    serve(ctx.settings, host=host, port=port, replica=replica)
+
+
+COMMAND = Operation(
+    id="serve.run",
+    danger=Danger.READ,
+    function=run_verifier,
+    command=("serve",),
+    key="",
+    streams=False,
+    params=parameters(run_verifier),
+)

@@ -1,0 +1,65 @@
+"""One invocation of a command: settings, context, confirmation, the operation, its result, its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from capctl.cli.confirm import confirm
+from capctl.cli.diagnostics import BY_ANSWER, ExitCode, debugging, diagnose, narrate, report
+from capctl.cli.options import Options
+from capctl.cli.output import show
+from capctl.cli.progress import progress_bar
+from engine.ops.run import run
+from engine.ops.spec import Operation
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
+
+
+def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
+    """Run an operation and write what it says. Never raises: an error becomes words and an exit code."""
+    try:
+        return _perform(op, arguments, options)
+    except BrokenPipeError:
+        # Whatever is still buffered must not be flushed into the closed pipe when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.PIPE_CLOSED
+    except (Exception, KeyboardInterrupt) as error:
+        if debugging():
+            import traceback
+
+            traceback.print_exc()
+        return report(diagnose(error), as_json=options.as_json)
+
+
+def _perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
+    from engine.bootstrap import open_context
+
+    settings = load_settings(op, options)
+    confirm(op, settings, options)
+    with progress_bar(quiet=options.quiet) as emit:
+        ctx = open_context(settings, emit=emit)
+        try:
+            result = run(op, ctx, dry_run=options.dry_run, **arguments)
+            exit_code = deliver(op, result, options)
+        finally:
+            ctx.close()
+    if options.dry_run and not options.quiet:
+        narrate("dry run: nothing was kept")
+    return exit_code
+
+
+def deliver(op: Operation, result: Any, options: Options) -> ExitCode:
+    """Write a result to where it was asked: its document to a file, or to stdout instead of the text."""
+    if options.document_file is None:
+        return show(op, result, options)
+    if options.document_file == "-":
+        sys.stdout.buffer.write(result.document)
+        sys.stdout.flush()
+        return BY_ANSWER[getattr(result, "answer", "yes")]
+    from engine.ops.files import write_atomically
+
+    write_atomically(options.document_file, result.document)
+    return show(op, result, options)

@@ -1,0 +1,1 @@
+"""Every action of the control room, declared once; see `engine.ops.spec`."""

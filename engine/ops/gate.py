@@ -1,0 +1,29 @@
+"""The gate, for scripts."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from engine.ops.spec import Arg, operation
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+    from engine.ops.results.gate import GateCheck
+
+
+@operation("gate.check")
+def check(
+    ctx: "EngineContext",
+    *,
+    policy: Annotated[
+        str | None, Arg("The policy; the only one there is, else lksg.v1.", metavar="ID", suggest="policy")
+    ] = None,
+) -> "GateCheck":
+    """Ask whether the rollout may go on: exit code 0 open, 3 closed, 4 hold.
+
+    Whatever is not known is hold: no rollout, no traffic, a silent verifier, too little evidence, too soon.
+    """
+    from engine.ops.results.gate import GateCheck
+    from engine.ops.target import policy_id
+    from engine.ops.view import rollout_service
+
+    target = policy_id(ctx, policy)
+    return GateCheck(target, ctx.env, rollout_service(ctx).gate(target))

@@ -1,0 +1,46 @@
+"""Which module declares which commands, so that a surface can load only what it needs.
+
+Start-up is a feature: `capctl rollout --help` imports one module of operations, not all of them. Whoever wants every
+operation (the console, the documentation, the parity test) imports `engine.ops.catalogue`.
+"""
+
+from importlib import import_module
+from typing import Final, NamedTuple
+
+from engine.ops.spec import REGISTRY, Operation
+
+
+class Group(NamedTuple):
+    """The first word of some commands."""
+
+    module: str
+    """Where their operations are declared."""
+    summary: str = ""
+    """What the group is about; empty when the word is itself a command."""
+
+
+GROUPS: Final[dict[str, Group]] = {
+    "status": Group("engine.ops.status"),
+    "rollout": Group("engine.ops.rollout", "Take a policy from shadow to full, and back"),
+    "gate": Group("engine.ops.gate", "Ask whether the rollout may go on"),
+    "drift": Group("engine.ops.drift", "See where the enforced verdicts differ from the baseline"),
+    "policy": Group("engine.ops.policy", "Lint, compile, publish and compare policies"),
+    "lists": Group("engine.ops.lists", "Reference sets, named by their root"),
+    "adapt": Group("engine.ops.decision"),
+    "replay": Group("engine.ops.decision"),
+    "demo": Group("engine.ops.demo", "Run everything embedded, with traffic"),
+    "doctor": Group("engine.ops.doctor"),
+}
+"""By first word, in the order of help pages."""
+
+
+def operations(word: str) -> dict[tuple[str, ...], Operation]:
+    """The operations whose command begins with `word`, by command, in order of declaration.
+
+    Side effects: imports the module that declares them.
+
+    Raises:
+        KeyError: No group begins with it.
+    """
+    import_module(GROUPS[word].module)
+    return {op.command: op for op in REGISTRY.values() if op.command[0] == word}

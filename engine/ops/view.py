@@ -1,0 +1,22 @@
+"""The rollout room as operations use it: its service, and one look at everything."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+    from engine.rollout.service import RolloutService
+    from engine.rollout.snapshot import ControlSnapshot
+
+
+def rollout_service(ctx: "EngineContext") -> "RolloutService":
+    """The service that guards every change of a rollout."""
+    from engine.rollout.service import RolloutService
+
+    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes)
+
+
+def snapshot(ctx: "EngineContext", policy: str) -> "ControlSnapshot":
+    """Everything about a policy's rollout at this moment."""
+    from engine.rollout.look import take_snapshot
+
+    return take_snapshot(ctx.store, rollout_service(ctx), ctx.clock, policy)
