@@ -1,24 +1,39 @@
 """What the operator configured: flag, then `CAPCTL_*` variable, then `capctl.toml`, then default.
 
-Kept to plain dataclasses and `tomllib`: settings are read by every command, and start-up is a feature.
+Kept to plain dataclasses and `tomllib`: settings are read by every command, and start-up is a feature. A value that is
+not understood is refused, never replaced by a default: a mistyped environment must not lose production its protection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import InvalidInput
 
-PRODUCTION = "prod"
+PRODUCTION: Final = "prod"
+"""What the name of a production environment begins with: `prod`, `production`, `prod-eu`."""
+
+DEFAULT_ENVIRONMENT: Final = "dev"
+
+BUILT_IN_ENVIRONMENTS: Final = frozenset({DEFAULT_ENVIRONMENT, "demo"})
+"""Environments that exist without being configured."""
+
+ENV_PATTERN: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+POLICY_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}|")
+THEME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+SHORTEST_POLL_S: Final = 0.1
+LONGEST_POLL_S: Final = 60.0
+"""A source older than this counts as silent; sampling more rarely would show nothing but silence."""
 
 
 def default_state_dir() -> Path:
     """`$XDG_STATE_HOME/capctl`, or `~/.local/state/capctl` (XDG Base Directory Specification)."""
-    import os
-
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "capctl"
 
@@ -27,8 +42,8 @@ def default_state_dir() -> Path:
 class Settings:
     """One environment's settings."""
 
-    env: str = "dev"
-    """Name of the environment; `prod` asks for more before it lets a rollout forward."""
+    env: str = DEFAULT_ENVIRONMENT
+    """Name of the environment; one that begins with `prod` asks for more before it lets a rollout forward."""
     state_dir: Path = field(default_factory=default_state_dir)
     """Where the embedded store lives."""
     policy: str = ""
@@ -48,67 +63,151 @@ class Settings:
     @property
     def is_production(self) -> bool:
         """Whether forward needs more than backward here."""
-        return self.env == PRODUCTION
+        return self.env.startswith(PRODUCTION)
 
 
 def load_settings(environ: Mapping[str, str], file: Path | None, flags: Mapping[str, Any]) -> Settings:
     """Merge the layers of configuration.
 
     Args:
-        environ: The process environment.
+        environ: The process environment. Variables `CAPCTL_*` that are no setting are left alone: Kubernetes makes
+            some for every service of that name.
         file: `capctl.toml`; None or absent: skipped. Top-level keys are settings; a table `[env.NAME]` overrides
-            them.
+            them in that environment.
         flags: What was given on the command line; None values are ignored.
 
     Raises:
-        InvalidInput: A key is unknown or a value has the wrong type; the message names the layer.
+        InvalidInput: A key or an environment is unknown, or a value is impossible; the message names the layer.
     """
-    names = {f.name for f in fields(Settings)}
-    given = {k.removeprefix("CAPCTL_").lower(): v for k, v in environ.items() if k.startswith("CAPCTL_")}
-    chosen = {k: v for k, v in flags.items() if v is not None}
-    from_file = _read_file(file, env=str(chosen.get("env") or given.get("env") or "")) if file else {}
-    unknown = set(from_file) - names
-    if unknown:
-        raise InvalidInput(
-            "settings.unknown_key",
-            f"{file} has an unknown setting {sorted(unknown)[0]!r}",
-            f"Known: {', '.join(sorted(names))}.",
-        )
-    layers = {**from_file, **{k: v for k, v in given.items() if k in names}, **chosen}
-    return replace(Settings(), **{name: _convert(name, value) for name, value in layers.items()})
+    layers = {
+        "the command line": {name: value for name, value in flags.items() if value is not None},
+        "the environment": {
+            name: environ[variable] for name in _CONVERTERS if (variable := f"CAPCTL_{name.upper()}") in environ
+        },
+    }
+    chosen = next((str(layer["env"]) for layer in layers.values() if "env" in layer), None)
+    if file is not None:
+        layers[str(file)] = _read_file(file, env=chosen)
+    merged: dict[str, Any] = {}
+    for origin, layer in layers.items():
+        for name, value in layer.items():
+            converted = _convert(name, value, origin)
+            merged.setdefault(name, converted)
+    return replace(Settings(), **merged)
 
 
-def _read_file(file: Path, *, env: str) -> dict[str, Any]:
+def _read_file(file: Path, *, env: str | None) -> dict[str, Any]:
+    """The settings of a file for an environment; with None, for the one the file itself names, else the default."""
     import tomllib
 
     try:
         document = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        where = f": {error}" if isinstance(error, tomllib.TOMLDecodeError) else ""
+        raise InvalidInput("settings.malformed", f"{file} is not TOML in UTF-8{where}", "Correct that line.") from error
+    except OSError as error:
         raise InvalidInput(
-            "settings.unreadable", f"{file} cannot be read: {error}", "It must be TOML in UTF-8."
+            "settings.unreadable", f"{file} cannot be read: {error.strerror}", "It must be a file that you may read."
         ) from error
     environments = document.pop("env", {})
     if isinstance(environments, str):
-        environments, document["env"] = {}, environments
-    return {**document, **environments.get(env or document.get("env", "dev"), {})}
+        return {**document, "env": environments}
+    return {**document, **_of_environment(environments, env, file)}
 
 
-def _convert(name: str, value: Any) -> Any:
-    try:
-        match name:
-            case "state_dir":
-                return Path(value).expanduser()
-            case "freeze":
-                return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
-            case "poll_interval_s":
-                return float(value)
-            case "mouse":
-                return value if isinstance(value, bool) else value.lower() not in ("0", "false", "no", "off")
-            case _:
-                return str(value)
-    except (TypeError, ValueError) as error:
+def _of_environment(environments: Any, env: str | None, file: Path) -> dict[str, Any]:
+    """What the tables `[env.NAME]` say of one environment."""
+    if not isinstance(environments, dict) or not all(isinstance(table, dict) for table in environments.values()):
         raise InvalidInput(
-            "settings.wrong_type", f"Setting {name} cannot be {value!r}", "See docs/configuration.md for its type."
+            "settings.wrong_type", f"{file}: env must be a name or tables [env.NAME]", "See docs/configuration.md."
+        )
+    if env is not None and environments and env not in {*environments, *BUILT_IN_ENVIRONMENTS}:
+        raise InvalidInput(
+            "settings.unknown_environment",
+            f"{file} has no environment {env!r}",
+            f"It has {', '.join(sorted(environments))}; add [env.{env}] if that is what you mean.",
+        )
+    return dict(environments.get(env or DEFAULT_ENVIRONMENT, {}))
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    converter = _CONVERTERS.get(name)
+    if converter is None:
+        raise InvalidInput(
+            "settings.unknown_key",
+            f"{origin} has an unknown setting {name!r}",
+            f"Known: {', '.join(sorted(_CONVERTERS))}.",
+        )
+    try:
+        return converter(value)
+    except (TypeError, ValueError, InvalidInput) as error:
+        raise InvalidInput(
+            "settings.wrong_type", f"Setting {name} from {origin} cannot be {value!r}", "See docs/configuration.md."
         ) from error
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError("not spelt like one")
+        return value
+
+    return convert
+
+
+def _path(value: Any) -> Path:
+    if value == "" or not isinstance(value, str | Path):
+        raise ValueError("not a path")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # no such user's home
+        raise ValueError("not a path") from error
+
+
+def _windows(value: Any) -> tuple[str, ...]:
+    windows = tuple(filter(None, value.split(","))) if isinstance(value, str) else tuple(value)
+    for window in windows:
+        _check_window(window)
+    return windows
+
+
+def _check_window(window: Any) -> None:
+    from engine.clock import from_rfc3339
+
+    start, separator, end = str(window).partition("/")
+    if not separator or from_rfc3339(start) >= from_rfc3339(end):
+        raise ValueError("not a window START/END")
+
+
+def _interval(value: Any) -> float:
+    seconds = math.nan if isinstance(value, bool) else float(value)
+    if not SHORTEST_POLL_S <= seconds <= LONGEST_POLL_S:
+        raise ValueError("out of range")
+    return seconds
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    switch = _SWITCHES.get(str(value).lower())
+    if switch is None:
+        raise ValueError("neither on nor off")
+    return switch
+
+
+_SWITCHES: Final = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+_CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "env": _matching(ENV_PATTERN),
+    "state_dir": _path,
+    "policy": _matching(POLICY_PATTERN),
+    "freeze": _windows,
+    "theme": _matching(THEME_PATTERN),
+    "poll_interval_s": _interval,
+    "mouse": _switch,
+}
