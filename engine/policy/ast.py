@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +13,7 @@ from engine.canonical import MAX_SAFE_INTEGER
 from engine.errors import InvalidInput
 from engine.policy.ir import Ast
 from engine.policy.literals import DECIMAL_PATTERN, MAX_DECIMAL_DIGITS, parse_date, parse_duration
+from engine.policy.names import NAME_PATTERN
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices from an expression's root to a node in it."""
@@ -43,9 +43,6 @@ FUNCTIONS: Final[Mapping[str, tuple[int, int]]] = {
 COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 
 CONSTANT_FORMS: Final = frozenset({"const", "decimal", "date", "duration"})
-
-NAME_PATTERN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-"""What an input and a predicate may be called."""
 
 
 class ExpressionError(InvalidInput):

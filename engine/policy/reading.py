@@ -14,16 +14,14 @@ from typing import Any, Final, TypeVar
 from engine.canonical import strict_json
 from engine.errors import InvalidInput
 from engine.ids import is_hash
-from engine.policy.ast import NAME_PATTERN, ExpressionError, check_ast
+from engine.policy.ast import ExpressionError, check_ast
 from engine.policy.cycles import find_cycle
 from engine.policy.ir import IR_VERSION, Activation, PolicyIR, Predicate, Rule
+from engine.policy.names import ID_PATTERN, NAME_PATTERN
 from engine.policy.operators import OPERATORS, SEVERITIES
 
 MAX_IR_BYTES: Final = 4 * 1024 * 1024
 """A policy source is at most 1 MiB; expressions grow by less than four when they become AST."""
-
-ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-"""What a policy and a rule may be called: they become file names, labels and log fields."""
 
 _T = TypeVar("_T")
 

@@ -184,8 +184,12 @@ def _listing(kinds: list[Type]) -> str:
     return " and ".join(f"a {kind}" for kind in kinds)
 
 
-_SUMS: Final = {(NUMBER, NUMBER): NUMBER, (DURATION, DURATION): DURATION, (DATE, DURATION): DATE}
-_DIFFERENCES: Final = {
+_SUMS: Final[Mapping[tuple[Type, ...], Type]] = {
+    (NUMBER, NUMBER): NUMBER,
+    (DURATION, DURATION): DURATION,
+    (DATE, DURATION): DATE,
+}
+_DIFFERENCES: Final[Mapping[tuple[Type, ...], Type]] = {
     (NUMBER, NUMBER): NUMBER,
     (DURATION, DURATION): DURATION,
     (DATE, DURATION): DATE,
