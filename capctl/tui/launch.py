@@ -1,0 +1,51 @@
+"""The launcher: settles what Textual reads once, when it is imported, and then opens the control room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+
+REMOTE_DEFAULTS: Final[Mapping[str, str]] = {
+    "TEXTUAL_ANIMATIONS": "none",
+    "TEXTUAL_FPS": "15",
+    "TEXTUAL_SMOOTH_SCROLL": "0",
+}
+"""Over a network every frame is bytes: nothing moves by itself, and a burst of changes is one redraw."""
+
+
+class World(Protocol):
+    """The embedded demonstration behind a console, where there is one."""
+
+    @property
+    def url(self) -> str:
+        """Where its verifier answers."""
+        ...
+
+
+def settle_terminal(environ: MutableMapping[str, str]) -> None:
+    """Choose calm defaults over SSH; what the operator has set stays.
+
+    Side effects: Changes `environ`. Must run before anything of Textual is imported.
+    """
+    if "SSH_CONNECTION" in environ or "SSH_TTY" in environ:
+        for name, value in REMOTE_DEFAULTS.items():
+            environ.setdefault(name, value)
+
+
+def run_tui(ctx: EngineContext, *, demo: World | None = None) -> None:
+    """Open the control room and stay until it is left.
+
+    Args:
+        ctx: Who looks, at which environment. Every sample and every operation opens a store of its own from it.
+        demo: The demonstration world it stands in, if it does.
+    """
+    import os
+
+    settle_terminal(os.environ)
+    from capctl.tui.app import ControlRoom
+    from capctl.tui.sampling import sampler
+
+    ControlRoom(ctx, sample=sampler(ctx), world_url=demo.url if demo else "").run(mouse=ctx.settings.mouse)

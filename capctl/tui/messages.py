@@ -1,0 +1,123 @@
+"""What happens in the control room, as messages: past facts, and what the operator asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from textual.message import Message
+
+from engine.errors import EngineError
+from engine.ops.spec import Operation
+from engine.rollout.snapshot import ControlSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation with its arguments: what a key, a form or a command line comes to."""
+
+    op: Operation
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SnapshotTaken(Message):
+    """A sample of everything the screens show has arrived.
+
+    Attributes:
+        snapshot: The sample; None when there is nothing to sample yet.
+    """
+
+    def __init__(self, snapshot: ControlSnapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer sample makes an unread older one worthless."""
+        return isinstance(message, SnapshotTaken)
+
+
+class SampleFailed(Message):
+    """A sample could not be taken.
+
+    Attributes:
+        error: Why, in words for people.
+    """
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__()
+        self.error = error
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the latest failure is shown."""
+        return isinstance(message, SampleFailed)
+
+
+class OperationStarted(Message):
+    """An operation has begun.
+
+    Attributes:
+        number: Numbers the runs of this session.
+        call: What is run.
+    """
+
+    def __init__(self, number: int, call: Call) -> None:
+        super().__init__()
+        self.number = number
+        self.call = call
+
+
+class OperationDone(Message):
+    """An operation has ended well.
+
+    Attributes:
+        number: The run's number.
+        call: What was run.
+        result: What it returned.
+    """
+
+    def __init__(self, number: int, call: Call, result: Any) -> None:
+        super().__init__()
+        self.number = number
+        self.call = call
+        self.result = result
+
+
+class OperationFailed(Message):
+    """An operation was refused, or failed.
+
+    Attributes:
+        number: The run's number.
+        call: What was run.
+        error: Why.
+    """
+
+    def __init__(self, number: int, call: Call, error: EngineError) -> None:
+        super().__init__()
+        self.number = number
+        self.call = call
+        self.error = error
+
+
+class PercentProposed(Message):
+    """The operator has chosen a share of requests on the slider and asks for it.
+
+    Attributes:
+        basis_points: The share, 0..10000.
+    """
+
+    def __init__(self, basis_points: int) -> None:
+        super().__init__()
+        self.basis_points = basis_points
+
+
+class CommandEntered(Message):
+    """The operator has typed a command line.
+
+    Attributes:
+        words: What stands after `capctl`.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words

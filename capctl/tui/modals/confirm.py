@@ -1,0 +1,84 @@
+"""The question before a change. Enter never says yes: Cancel has the focus, and `y` is another key than the one before."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from capctl.tui.confirmation import Field, Question
+from capctl.tui.modals.choice import Choice
+from capctl.tui.modals.dialog import Dialog
+
+
+class ConfirmDialog(Dialog[dict[str, str]]):
+    """Asks a question and answers with what was typed into its fields, or None for no.
+
+    Args:
+        asked: The question.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "confirm", "Yes", id="confirm.yes"),
+        Binding("n", "cancel", "No", id="confirm.no"),
+    ]
+    """
+    | Key | What it does |
+    | :- | :- |
+    | y | Yes, do it. |
+    | n, escape, enter | No. |
+    """
+
+    def __init__(self, asked: Question) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def compose(self) -> ComposeResult:
+        """Lay out the question, its fields, and the two answers."""
+        asked = self._asked
+        with Vertical(classes="dialog -grave" if asked.grave else "dialog"):
+            yield Static(asked.title, classes="title", markup=False)
+            yield Static(asked.consequence, classes="consequence", markup=False)
+            if asked.evidence:
+                yield Static(asked.evidence, classes="evidence", markup=False)
+            for position, field in enumerate(asked.fields):
+                yield Static(field.label, classes="label", markup=False)
+                yield Input(id=f"field-{position}", select_on_focus=False)
+            yield Static("", classes="problem", markup=False)
+            with Horizontal(classes="choices"):
+                yield Choice("Cancel", answer="no", focusable=True)
+                yield Choice(f"y  {asked.verb}", answer="yes", focusable=False)
+
+    def on_mount(self) -> None:
+        """Put the focus where Enter does no harm."""
+        self.query_one("#field-0" if self._asked.fields else Choice).focus()
+
+    @on(Input.Submitted)
+    def go_to_next_field(self) -> None:
+        """Go on from a field to the next, and from the last one to Cancel."""
+        self.focus_next()
+
+    @on(Choice.Chosen)
+    def answer(self, event: Choice.Chosen) -> None:
+        """Take a clicked answer."""
+        if event.answer == "yes":
+            self.action_confirm()
+        else:
+            self.action_cancel()
+
+    def action_confirm(self) -> None:
+        """Say yes, if everything that must be typed has been."""
+        values = {position: self.query_one(f"#field-{position}", Input).value for position, _ in self._numbered()}
+        for position, field in self._numbered():
+            if not field.accepts(values[position]):
+                self.query_one(".problem", Static).update(f"{field.label}.")
+                self.query_one(f"#field-{position}").focus()
+                return
+        self.dismiss({field.name: values[position].strip() for position, field in self._numbered() if field.name})
+
+    def _numbered(self) -> list[tuple[int, Field]]:
+        return list(enumerate(self._asked.fields))

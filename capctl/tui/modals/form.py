@@ -1,0 +1,94 @@
+"""A form for any operation, made from its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input, Static
+
+from capctl.tui.command_line import convert
+from capctl.tui.modals.choice import Choice
+from capctl.tui.modals.dialog import Dialog
+from engine.errors import InvalidInput
+from engine.ops.spec import Operation, Param
+
+
+class FormDialog(Dialog[dict[str, Any]]):
+    """Asks for an operation's parameters and answers with their values; what is left empty keeps its default.
+
+    Args:
+        op: The operation.
+        given: Parameters that are settled already and not asked for.
+    """
+
+    def __init__(self, op: Operation, given: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._op = op
+        self._params = [param for param in op.params if param.name not in given]
+
+    def compose(self) -> ComposeResult:
+        """Lay out a field for each parameter, the required ones first."""
+        with Vertical(classes="dialog"):
+            yield Static(self._op.summary, classes="title", markup=False)
+            with VerticalScroll(can_focus=False):
+                for param in sorted(self._params, key=lambda param: not param.required):
+                    yield Static(_label(param), classes="label", markup=False)
+                    yield Input(id=f"param-{param.name}", placeholder=_placeholder(param))
+            yield Static("", classes="problem", markup=False)
+            with Horizontal(classes="choices"):
+                yield Choice("Cancel", answer="no", focusable=True)
+                yield Choice("Enter in the last field goes on", answer="yes", focusable=False)
+
+    def on_mount(self) -> None:
+        """Begin with the first field."""
+        self.query(Input).first().focus()
+
+    @on(Input.Submitted)
+    def go_on(self, event: Input.Submitted) -> None:
+        """Go to the next field, and from the last one on."""
+        if event.input is self.query(Input).last():
+            self._finish()
+        else:
+            self.focus_next()
+
+    @on(Choice.Chosen)
+    def answer(self, event: Choice.Chosen) -> None:
+        """Take a clicked answer."""
+        if event.answer == "yes":
+            self._finish()
+        else:
+            self.action_cancel()
+
+    def _finish(self) -> None:
+        values: dict[str, Any] = {}
+        for param in self._params:
+            field = self.query_one(f"#param-{param.name}", Input)
+            text = field.value.strip()
+            try:
+                if text:
+                    values[param.name] = convert(param, text)
+                elif param.required:
+                    raise InvalidInput("console.missing", f"{_spoken(param)} is missing", param.arg.help)
+            except InvalidInput as error:
+                self.query_one(".problem", Static).update(f"{error.message}. {error.hint}")
+                field.focus()
+                return
+        self.dismiss(values)
+
+
+def _spoken(param: Param) -> str:
+    return param.name.replace("_", " ")
+
+
+def _label(param: Param) -> str:
+    return f"{_spoken(param)}: {param.arg.help}"
+
+
+def _placeholder(param: Param) -> str:
+    if param.arg.choices:
+        return ", ".join(param.arg.choices)
+    return "required" if param.required else "" if param.default in (None, "") else str(param.default)

@@ -1,0 +1,1 @@
+"""The screens: each lays out panels and knows nothing else."""

@@ -1,0 +1,89 @@
+"""Every key and every command, with a filter to type into."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from capctl.tui.bind import HelpRow, help_rows
+from capctl.tui.drawing import cell, page, row
+from capctl.tui.widgets.header import Header
+from capctl.tui.widgets.key_bar import KeyBar
+from capctl.tui.widgets.slider import RolloutSlider
+
+
+class HelpScreen(Screen[None]):
+    """Keys first, then commands. Keys work here as everywhere; `/` types into the filter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "close", "Back", id="help.close"),
+        Binding("slash", "filter", "Filter", id="help.filter"),
+    ]
+    CSS_PATH = "help.tcss"
+    AUTO_FOCUS = "VerticalScroll"
+
+    def compose(self) -> ComposeResult:
+        """Lay out the filter and the list."""
+        yield Header()
+        yield Input(placeholder="/ filters, Esc goes back", id="filter")
+        with VerticalScroll():
+            yield Static(id="rows", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show everything."""
+        self._show("")
+
+    @on(Input.Changed)
+    def filter_rows(self, event: Input.Changed) -> None:
+        """Show what matches."""
+        self._show(event.value)
+
+    @on(Input.Submitted)
+    def leave_filter(self) -> None:
+        """Go from the filter to the list."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_filter(self) -> None:
+        """Type into the filter."""
+        self.query_one(Input).focus()
+
+    def action_close(self) -> None:
+        """Go back to where help was asked for."""
+        self.dismiss()
+
+    def _show(self, wanted: str) -> None:
+        words = wanted.lower().split()
+        rows = [line for line in all_rows() if all(word in " ".join(_texts(line)).lower() for word in words)]
+        self.query_one("#rows", Static).update(page([_line(line) for line in rows]) if rows else "nothing matches")
+
+
+def all_rows() -> list[HelpRow]:
+    """What the help page lists: the console's and the operations' rows, and the slider's keys."""
+    slider = [
+        HelpRow(
+            binding.key.replace(",", " "), "", f"Slider: {binding.description[0].lower()}{binding.description[1:]}."
+        )
+        for binding in RolloutSlider.BINDINGS
+        if isinstance(binding, Binding)
+    ]
+    rows = help_rows()
+    keyed = [line for line in rows if line.key]
+    return [*keyed, *slider, *(line for line in rows if not line.key)]
+
+
+def _texts(line: HelpRow) -> tuple[str, str, str]:
+    return line.key, line.command, line.summary
+
+
+def _line(line: HelpRow) -> Content:
+    first = cell(line.key or f":{' '.join(line.command.split()[:2])}", 26, "bold $chosen")
+    words = Content.styled(f"\n{'':26}:{line.command}" if line.command else "", "$muted")
+    return row(first, line.summary, words)

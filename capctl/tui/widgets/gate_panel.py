@@ -1,0 +1,179 @@
+"""The gate's answer, large: may the rollout go on, why not, and what is still needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from textual.content import Content
+from textual.geometry import Size
+
+from capctl.tui.drawing import GLYPHS, page, row
+from capctl.tui.state import ConsoleState
+from capctl.tui.widgets.panel import Panel
+from capctl.tui.wording import clock_time, count, duration, percent, rollout_share
+from engine.drift.gate import Answer, GateReport
+from engine.rollout.state import Phase, RolloutState
+
+BADGE_WIDTH = 18
+"""Cells of the badge with the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What the panel says."""
+
+    word: str
+    glyph: str
+    tone: str
+    """`open`, `hold`, `closed`, `stale` or `idle`: the badge's style class."""
+    title: str
+    detail: str
+
+
+class GatePanel(Panel):
+    """A badge with the answer as word, glyph and colour, and beside it what to make of it."""
+
+    DEFAULT_CSS = """
+    GatePanel { height: 3; }
+    """
+
+    def picture(self, state: ConsoleState, size: Size) -> Content:
+        """Draw the badge over the whole height, and three lines of text beside it."""
+        headline = gate_headline(state)
+        texts = [
+            Content.styled(headline.title, f"bold {TEXT_TONES[headline.tone]}"),
+            Content(headline.detail),
+            _standing(state, self.room.zone),
+        ]
+        above = (size.height - len(texts)) // 2
+        lines = []
+        for y in range(size.height):
+            text = texts[y - above] if 0 <= y - above < len(texts) else Content("")
+            lines.append(
+                row(
+                    _badge_line(headline, y, size.height),
+                    "  ",
+                    text.truncate(size.width - BADGE_WIDTH - 2, ellipsis=True),
+                )
+            )
+        return page(lines)
+
+
+TEXT_TONES = {
+    "open": "$gate-open",
+    "hold": "$gate-hold",
+    "closed": "$gate-closed",
+    "stale": "$stale",
+    "idle": "$foreground",
+}
+
+BADGE_TONES = {
+    "open": "$ink on $gate-open",
+    "hold": "$ink on $gate-hold",
+    "closed": "$ink on $gate-closed",
+    "stale": "$ink on $stale",
+    "idle": "$ink on $muted",
+}
+
+
+def gate_headline(state: ConsoleState) -> Headline:
+    """Say in one line what the operator may do now, and in a second one why."""
+    if state.snapshot is None:
+        return _without_data(state)
+    if state.lost:
+        reason = state.failure.message if state.failure else "The store does not answer"
+        return Headline("STALE", "?", "stale", f"No answer for {duration(state.sample_age_s)}", reason)
+    if state.rollout is None:
+        return Headline("NO ROLLOUT", "·", "idle", "No rollout has been started", _how_to_start(state))
+    if state.stale:
+        return Headline(
+            "STALE",
+            "?",
+            "stale",
+            f"No measurement for {duration(state.evidence_age_s)}",
+            "The verifiers are silent: nothing is known about drift. Rolling back works.",
+        )
+    return _answer(state, state.rollout, state.gate)
+
+
+def _without_data(state: ConsoleState) -> Headline:
+    if state.failure is None:
+        return Headline("WAITING", "…", "idle", "Waiting for the first sample", "")
+    return Headline("UNKNOWN", "?", "stale", state.failure.message, state.failure.hint)
+
+
+def _how_to_start(state: ConsoleState) -> str:
+    return (
+        "This console is read-only."
+        if state.read_only
+        else "Type :rollout start to begin at 0 %, where all is measured."
+    )
+
+
+def _answer(state: ConsoleState, rollout: RolloutState, gate: GateReport | None) -> Headline:
+    if gate is None:
+        return Headline("UNKNOWN", "?", "stale", "The gate has not been asked", "")
+    word, glyph = gate.answer.value.upper(), GLYPHS[gate.answer]
+    detail = next((c.detail for c in gate.conditions if c.answer is gate.answer is not Answer.OPEN), _all_hold(gate))
+    return Headline(word, glyph, gate.answer.value, _advice(state, rollout, gate), detail)
+
+
+def _advice(state: ConsoleState, rollout: RolloutState, gate: GateReport) -> str:
+    following = state.snapshot.next_percent if state.snapshot else None
+    if rollout.phase is Phase.ROLLED_BACK:
+        return "Rolled back to 0 %: nothing is enforced"
+    if gate.answer is Answer.CLOSED:
+        return "Stop: a limit is broken" + ("; b rolls back to 0 %" if rollout.basis_points else "")
+    if rollout.phase is Phase.PAUSED:
+        return f"Paused at {rollout_share(rollout.basis_points)}: space resumes"
+    if following is None:
+        return f"At {rollout_share(rollout.basis_points)}, the last step of the plan"
+    if gate.answer is Answer.OPEN:
+        return f"Safe to go on: p promotes to {percent(following)}"
+    return "Not yet" + (f": {still_needed(gate)}" if still_needed(gate) else "")
+
+
+def still_needed(gate: GateReport) -> str:
+    """The evidence that is missing, with the time it may take: `489 more clean requests, about 2 min`."""
+    parts = []
+    if gate.samples_needed:
+        parts.append(f"{count(gate.samples_needed)} more clean requests")
+    if gate.expected_wait_s:
+        parts.append(f"about {duration(gate.expected_wait_s)}")
+    return ", ".join(parts)
+
+
+def _all_hold(gate: GateReport) -> str:
+    return f"{count(gate.mismatches)} of {count(gate.n)} requests drifted; every condition holds."
+
+
+def _standing(state: ConsoleState, zone: tzinfo | None) -> Content:
+    """Where the rollout stands; break-glass is louder than anything else."""
+    rollout = state.rollout
+    if rollout is None:
+        return Content("")
+    if rollout.break_glass:
+        glass = rollout.break_glass
+        text = f"BREAK-GLASS until {clock_time(glass.until, zone)} by {glass.actor}: {glass.reason}"
+        return Content.styled(text, "bold $ink on $gate-closed")
+    number = (
+        f"step {rollout.step_index + 1} of {len(rollout.plan.steps)}" if rollout.step_index >= 0 else "off the plan"
+    )
+    last_known = "last known: " if state.lost else ""
+    since = duration((state.now - rollout.step_started_at).total_seconds())
+    return Content.styled(
+        f"{last_known}{phase_word(rollout)} {rollout_share(rollout.basis_points)} · {number} · for {since}"
+        f" · revision {rollout.revision}",
+        "$muted",
+    )
+
+
+def phase_word(rollout: RolloutState) -> str:
+    """The phase as people say it."""
+    return rollout.phase.value.replace("_", " ")
+
+
+def _badge_line(headline: Headline, y: int, height: int) -> Content:
+    text = f"{headline.glyph}  {headline.word}" if y == height // 2 else ""
+    return Content.styled(text.center(BADGE_WIDTH), f"bold {BADGE_TONES[headline.tone]}")
