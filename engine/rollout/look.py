@@ -1,0 +1,111 @@
+"""Taking a snapshot of the control room."""
+
+from __future__ import annotations
+
+from engine.clock import Clock, to_rfc3339
+from engine.drift.fleet import FleetEvidence
+from engine.drift.gate import GateReport
+from engine.errors import NotFound
+from engine.ports import Store
+from engine.rollout.assessment import Assessment
+from engine.rollout.plan import to_percent
+from engine.rollout.service import RolloutService
+from engine.rollout.snapshot import ControlSnapshot, HistoryEntry, ReplicaView
+from engine.rollout.state import RolloutState
+from engine.rollout.transitions import next_step
+
+_EXPLAINED = 10
+_HISTORY = 10
+
+
+def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id: str) -> ControlSnapshot:
+    """Everything about one policy's rollout now. A policy without rollout, or not even published, has one too.
+
+    Raises:
+        Unavailable: The store cannot be read.
+    """
+    policy_hash, ir_hash = _hashes(store, policy_id)
+    state = store.rollout(policy_id)
+    assessment = service.assess_state(state) if state else None
+    fleet = assessment.fleet if assessment else FleetEvidence()
+    following = next_step(state) if state else None
+    return ControlSnapshot(
+        at=assessment.at if assessment else clock.now(),
+        env=service.env,
+        policy_id=policy_id,
+        policy_hash=policy_hash,
+        ir_hash=ir_hash,
+        rollout=state,
+        gate=assessment.report if assessment else None,
+        windows=fleet.windows,
+        step=fleet.step,
+        requests_per_s=fleet.requests_per_s,
+        p95_s=fleet.recent.quantile_s(0.95),
+        error_ratio=fleet.recent.error_ratio,
+        replicas=tuple(ReplicaView(r.name, r.age_s, r.revision, r.silent) for r in fleet.replicas),
+        explained=fleet.explained[:_EXPLAINED],
+        history=_history(store, policy_id),
+        source_age_s=fleet.source_age_s,
+        next_percent=to_percent(following[1].basis_points) if following else None,
+        problems=_problems(assessment, published=bool(ir_hash)),
+    )
+
+
+def _hashes(store: Store, policy_id: str) -> tuple[str, str]:
+    try:
+        ir = store.policy(policy_id)
+    except NotFound:
+        return "", ""
+    return ir.policy_hash, ir.ir_hash
+
+
+def _history(store: Store, policy_id: str) -> tuple[HistoryEntry, ...]:
+    changes = store.rollout_history(policy_id, limit=_HISTORY)
+    return tuple(
+        HistoryEntry(
+            at=change.state.changed_at,
+            actor=change.state.actor,
+            action=change.action,
+            percent=to_percent(change.state.basis_points),
+            reason=change.state.reason,
+            revision=change.state.revision,
+        )
+        for change in changes
+    )
+
+
+def _problems(assessment: Assessment | None, *, published: bool) -> tuple[str, ...]:
+    problems = [] if published else ["the policy is not published"]
+    if assessment is None:
+        return (*problems, "no rollout was started")
+    return (
+        *problems,
+        *_break_glass_problem(assessment.state),
+        *_rollback_problem(assessment.report),
+        *_fleet_problems(assessment.fleet, assessment.state),
+    )
+
+
+def _break_glass_problem(state: RolloutState) -> list[str]:
+    glass = state.break_glass
+    if glass is None:
+        return []
+    back = to_percent(glass.return_to_basis_points)
+    return [f"BREAK-GLASS by {glass.actor} until {to_rfc3339(glass.until)}, then back to {back} %: {glass.reason}"]
+
+
+def _rollback_problem(report: GateReport) -> list[str]:
+    return [f"rollback is due: {report.rollback_reason}"] if report.rollback_due else []
+
+
+def _fleet_problems(fleet: FleetEvidence, state: RolloutState) -> list[str]:
+    if not fleet.replicas:
+        return ["no verifier reports"]
+    silent = [replica.name for replica in fleet.replicas if replica.silent]
+    behind = [r.name for r in fleet.replicas if not r.silent and r.revision < state.revision]
+    problems = []
+    if silent:
+        problems.append(f"silent for over a minute: {', '.join(silent)}")
+    if behind:
+        problems.append(f"not yet at revision {state.revision}: {', '.join(behind)}")
+    return problems
