@@ -101,7 +101,7 @@ def _rollback_problem(report: GateReport) -> list[str]:
 def _fleet_problems(fleet: FleetEvidence, state: RolloutState) -> list[str]:
     if not fleet.replicas:
         return ["no verifier reports"]
-    silent = [replica.name for replica in fleet.replicas if replica.silent]
+    silent = [replica.name for replica in fleet.replicas if replica.silent and replica.current]
     behind = [r.name for r in fleet.replicas if not r.silent and r.revision < state.revision]
     problems = []
     if silent:
