@@ -83,10 +83,10 @@ def records(context: Mapping[str, Any]) -> list[Context] | None:
 
 
 def _merged(shared: Context, record: Context) -> Context:
-    own = {name: record[name] for name in RECORD_LISTS if name in record}
-    merged = {**shared, **own, "supplier_hashes": [record["supplier_hash"]]}
+    own: Context = {name: record[name] for name in RECORD_LISTS if name in record}
+    merged: Context = {**shared, **own, "supplier_hashes": [record["supplier_hash"]]}
     if "variables" in record:
-        merged["variables"] = {**shared.get("variables", {}), **record["variables"]}
+        merged["variables"] = shared.get("variables", {}) | record["variables"]
     return merged
 
 
