@@ -127,10 +127,10 @@ def _parse_jwk(entry: dict[str, Any]) -> PublicKey:
             "Treat that key as compromised: replace it, and publish public keys only.",
         )
     try:
-        raw = decode_segment(str(entry["x"]).encode())
+        raw = decode_segment(entry["x"].encode())
         state = KeyState(entry.get("state", KeyState.ACTIVE))
         until = from_rfc3339(entry["verify_until"]) if "verify_until" in entry else None
-    except (KeyError, TypeError, ValueError, InvalidInput):
+    except (AttributeError, KeyError, TypeError, ValueError, InvalidInput):
         raise _malformed("a key lacks `x`, or its `state` or `verify_until` cannot be read") from None
     if entry.get("alg", ED25519) != ED25519 or entry.get("use", "sig") != "sig":
         raise _malformed("a key is meant for something else than Ed25519 signatures")

@@ -100,29 +100,36 @@ def load_private_key(state_dir: Path, purpose: KeyPurpose, *, passphrase: bytes 
 
     Raises:
         NotFound: There is none.
-        Refused: The file is a link, is someone else's, can be read by others, or the passphrase does not fit.
+        Refused: The file cannot be read, is a link or someone else's, is open to others, or the passphrase does not
+            fit.
         InvalidInput: It holds no Ed25519 key.
-        Unavailable: It cannot be read.
     """
     name = f"keys/{purpose}.pem"
     try:
         _check_private((state_dir / "keys").lstat(), "keys/", is_kind=stat.S_ISDIR)
-        descriptor = os.open(state_dir / name, _READ_FLAGS)
+        pem = _read_private(state_dir / name, name)
     except FileNotFoundError as error:
-        raise NotFound("trust.key_missing", f"There is no {purpose} key", "Start the verifier once to make one.") from (
-            error
-        )
+        raise NotFound(
+            "trust.key_missing", f"There is no {purpose} key", "Start the verifier once to make one."
+        ) from error
     except OSError as error:
         # ELOOP is what O_NOFOLLOW answers for a symbolic link.
         raise Refused(
             "trust.key_not_opened",
-            f"{name} cannot be opened ({error.strerror})",
+            f"{name} cannot be read ({error.strerror})",
             "It must be a regular file that the service's own user can read; links are refused.",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        _check_private(os.fstat(descriptor), name, is_kind=stat.S_ISREG)
-        pem = file.read(_MAX_PEM_BYTES + 1)
     return _from_pem(pem, name, passphrase)
+
+
+def _read_private(path: Path, name: str) -> bytes:
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        # The descriptor is asked, not the path: what was checked is what is read.
+        _check_private(os.fstat(descriptor), name, is_kind=stat.S_ISREG)
+        return os.read(descriptor, _MAX_PEM_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _write_once(directory: Path, name: str, data: bytes) -> None:
