@@ -1,15 +1,14 @@
 """Canonical JSON (RFC 8785, JCS): the one spelling of a document, so that equal documents have equal hashes.
 
-orjson with sorted keys already writes RFC 8785 for everything but floats, keys outside the basic plane and integers
-beyond 2^53 - 1, and it does so a hundred times faster than a writer in Python. `canonical_json` therefore uses it when
-the document is *plain*, and `rfc8785` for the rest. Which of the two wrote it cannot be told from the bytes.
+orjson with sorted keys already writes RFC 8785 for everything but floats and keys outside the basic plane, and it does
+so a hundred times faster than a writer in Python. `canonical_json` therefore keeps what it wrote when the document is
+*plain*, and uses `rfc8785` for the rest. Which of the two wrote it cannot be told from the bytes.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from engine.errors import InvalidInput
@@ -34,13 +33,16 @@ def canonical_json(value: Any) -> bytes:
 
     Source: RFC 8785, section 3.2.
     """
-    if _is_plain(value):
-        import orjson
+    import orjson
 
-        try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        except TypeError:  # e.g. a lone surrogate, which UTF-8 cannot carry
-            pass
+    try:
+        # Raises on what JSON does not know, on integers beyond 2^53 - 1, on lone surrogates and on circles.
+        written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        pass
+    else:
+        if _is_plain(value) and (written.isascii() or _has_ascii_keys(value)):
+            return written
     import rfc8785
 
     try:
@@ -122,33 +124,45 @@ def _check_depth(value: Any) -> None:
     raise _NotStrictError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
+_CONTAINERS = frozenset({dict, list, tuple})
+_PLAIN_SCALARS = frozenset({str, int, bool})
+
+
 def _is_plain(value: Any) -> bool:
-    """Whether orjson and RFC 8785 agree on this value: no floats, big integers, or keys beyond ASCII."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return bool(-MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER)
-    if kind is list or kind is tuple:
-        return _is_plain_list(value)
-    if kind is dict:
-        return _is_plain_object(value)
-    return False
+    """Whether a document holds nothing that orjson writes otherwise than RFC 8785, or that is no JSON at all.
 
-
-def _is_plain_list(items: list[Any]) -> bool:
-    try:
-        # One pass in C settles the common case, a long list of hashes.
-        "".join(items)
-    except TypeError:
-        return all(map(_is_plain, items))
+    Every request's context passes here, so one loop visits all containers instead of a call for each. Documents that
+    orjson could write have no circles, and the loop ends.
+    """
+    if type(value) not in _CONTAINERS:
+        return value is None or type(value) in _PLAIN_SCALARS
+    containers = [value]
+    for container in containers:
+        for member in container.values() if type(container) is dict else container:
+            kind = type(member)
+            if kind is str:
+                continue
+            if kind is list:
+                try:
+                    # One pass in C settles the common case, a long list of hashes.
+                    "".join(member)
+                except TypeError:
+                    containers.append(member)
+            elif kind is dict or kind is tuple:
+                containers.append(member)
+            elif kind is not int and kind is not bool and member is not None:
+                return False
     return True
 
 
-def _is_plain_object(members: Mapping[Any, Any]) -> bool:
-    try:
-        if not "".join(members).isascii():
-            return False
-    except TypeError:
-        return False
-    return all(map(_is_plain, members.values()))
+def _has_ascii_keys(value: Any) -> bool:
+    """Whether the order of keys is beyond doubt: RFC 8785 sorts by UTF-16 code units, orjson by code points."""
+    containers = [value]
+    for container in containers:
+        if type(container) is dict:
+            if not "".join(container).isascii():
+                return False
+            containers.extend(container.values())
+        elif type(container) in _CONTAINERS:
+            containers.extend(container)
+    return True

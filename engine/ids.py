@@ -8,13 +8,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from engine.canonical import canonical_json
 
 HASH_PREFIX = "sha3-256:"
 HASH_PATTERN = re.compile(r"sha3-256:[0-9a-f]{64}")
+
+
+class _Digest(Protocol):
+    def digest(self) -> bytes: ...
 
 
 def hash_bytes(data: bytes) -> str:
@@ -35,17 +39,27 @@ def is_hash(text: object) -> bool:
 def merkle_root(members: Iterable[str]) -> str:
     """Commit to a set of strings: the Merkle tree hash over its sorted, distinct members.
 
-    The tree is RFC 6962's (2.1) with SHA3-256: a leaf is H(0x00 | member), a node is H(0x01 | left | right), the
-    left part holds the largest power of two below the count, and the empty set is H("").
+    Raises:
+        UnicodeEncodeError: A member holds a lone surrogate.
     """
-    level = [hashlib.sha3_256(b"\x00" + member.encode()).digest() for member in sorted(set(members))]
-    if not level:
-        return hash_bytes(b"")
+    return HASH_PREFIX + tree_hash(map(str.encode, sorted(set(members)))).hex()
+
+
+def tree_hash(leaves: Iterable[bytes], digest: Callable[[bytes], _Digest] = hashlib.sha3_256) -> bytes:
+    """Merkle tree hash over leaves in order.
+
+    A leaf is H(0x00 | leaf), a node is H(0x01 | left | right), the left part of n leaves holds the largest power of
+    two below n, and the tree of none is H("").
+
+    Source: RFC 6962, section 2.1, with SHA3-256 for SHA-256.
+    """
+    level = [digest(b"\x00" + leaf).digest() for leaf in leaves]
     while len(level) > 1:
         # Pairing from the left and carrying an odd last node up unchanged builds exactly RFC 6962's split.
-        paired = [hashlib.sha3_256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
-        level = paired + level[len(paired) * 2 :]
-    return HASH_PREFIX + level[0].hex()
+        odd = level[-1:] if len(level) % 2 else []
+        level = [digest(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        level += odd
+    return level[0] if level else digest(b"").digest()
 
 
 def pseudonym(secret: bytes, name: str) -> str:
