@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.clock import from_rfc3339, to_rfc3339
 from engine.drift.counts import Counts
 from engine.drift.sample import Explanation, ReplicaSample, Traffic
-from engine.errors import Unavailable
+from engine.errors import InvalidInput, Unavailable
 
 KEPT_AFTER_STEP: Final = timedelta(days=1)
 """How long a silent replica's report about a step that is over stays: the table must not grow with every pod."""
@@ -53,7 +53,7 @@ def _decode(replica: str, stored: bytes) -> ReplicaSample:
     # A field that this release does not know may count drift that it would miss: such a report is refused whole.
     try:
         return _sample(json.loads(stored))
-    except (TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, InvalidInput) as error:
         raise Unavailable(
             "registry.evidence_unreadable",
             f"Replica {replica} reports in a form that is not understood here",

@@ -5,6 +5,7 @@ The file is named without its directory: messages end up in logs, and `capctl do
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -25,11 +26,7 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise describe(error, path) from error
     except OSError as error:
-        raise Unavailable(
-            "registry.unreachable",
-            f"{path.name} cannot be reached: {os.strerror(error.errno or 0)}",
-            "Check the state directory: it must exist, be yours, and have space.",
-        ) from error
+        raise _describe_os_error(error, path) from error
 
 
 def describe(error: sqlite3.Error, path: Path) -> EngineError:
@@ -46,11 +43,7 @@ def describe(error: sqlite3.Error, path: Path) -> EngineError:
         case ["CORRUPT" | "FORMAT"]:
             return damaged(path)
         case ["FULL"]:
-            return Unavailable(
-                "registry.disk_full",
-                f"{path.name} cannot grow: the disk is full",
-                "Make space; nothing of this change was kept.",
-            )
+            return disk_full(path)
         case ["CANTOPEN"]:
             return Unavailable(
                 "registry.cannot_open",
@@ -70,6 +63,18 @@ def describe(error: sqlite3.Error, path: Path) -> EngineError:
     return Unavailable("registry.unexpected", f"{path.name} does not answer as a registry should", "Run capctl doctor.")
 
 
+def _describe_os_error(error: OSError, path: Path) -> EngineError:
+    if error.errno == errno.EROFS:
+        return read_only(path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(path)
+    return Unavailable(
+        "registry.unreachable",
+        f"{path.name} cannot be reached: {os.strerror(error.errno or 0)}",
+        "Check the state directory (CAPCTL_STATE_DIR): it must be a directory, and yours.",
+    )
+
+
 def locked(path: Path) -> Unavailable:
     """Somebody else has been writing for longer than anybody should."""
     holder = _writer(path)
@@ -86,6 +91,15 @@ def read_only(path: Path) -> Unavailable:
         "registry.read_only",
         f"{path.name} is read-only",
         "Make the file and its directory writable for this user, or name another state directory (CAPCTL_STATE_DIR).",
+    )
+
+
+def disk_full(path: Path) -> Unavailable:
+    """There is no room for the change."""
+    return Unavailable(
+        "registry.disk_full",
+        f"{path.name} cannot grow: the disk is full",
+        "Make space; nothing of this change was kept.",
     )
 
 

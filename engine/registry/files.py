@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import Unavailable
+from engine.registry import faults
 
 
 class FileId(NamedTuple):
@@ -62,13 +63,18 @@ def touch_private(path: Path) -> None:
     """Make the empty file, 0600 in a directory 0700, unless it is there. A directory that exists is left as it is.
 
     Raises:
+        Unavailable: It may not be made here.
         OSError: It cannot be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, flags, 0o600)
+    except PermissionError as error:
+        raise faults.read_only(path) from error
     except FileExistsError:
+        if not os.path.lexists(path):
+            raise  # it is the directory's name that is taken
         # Never opened here: closing a descriptor would drop the locks that SQLite holds on it in this process.
         return
     os.close(descriptor)

@@ -99,7 +99,10 @@ class SqliteStore:
         with self._intact():
             with self._database.read() as connection:
                 canonical = policies.ir_bytes(connection, ir_hash)
-            return read_ir(canonical)
+            ir = read_ir(canonical)
+        if ir.ir_hash != ir_hash:
+            raise faults.damaged(self._database.path, f"another IR is stored under {ir_hash}")
+        return ir
 
     def policies(self) -> Sequence[PublishedPolicy]:
         with self._database.read() as connection:
