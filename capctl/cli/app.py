@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 
@@ -33,4 +34,4 @@ def run_command_line(argv: Sequence[str], *, prog: str, only: tuple[str, ...] = 
 
 def _wants_json(argv: Sequence[str]) -> bool:
     """Whether stdout is to carry JSON, read from words that could not be parsed."""
-    return "--output=json" in argv or ("--output", "json") in zip(argv, argv[1:], strict=False)
+    return "--output=json" in argv or ("--output", "json") in pairwise(argv)

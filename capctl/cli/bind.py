@@ -20,29 +20,34 @@ from capctl.cli.help import HELP_FLAGS, page
 from capctl.cli.options import Options, options_of
 from capctl.cli.spelling import metavar, spellings, takes_many, value_type
 from capctl.cli.values import Reader
-from engine.ops.spec import Operation, Param
+from engine.ops.spec import Arg, Operation, Param
 
 CONTEXT: Final = "typer_context"
 """Name of the parameter that receives Typer's context; no operation's parameter may have it."""
+HELP: Final = Param("help", bool, Arg("Show this page."), False)
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": list(HELP_FLAGS)}
 
 
-class PagedCommand(TyperCommand):
+class _Paged:
+    """What commands and groups have in common: their help is their page."""
+
+    words: Words = ()
+
+    def get_help(self, ctx: Any) -> str:
+        return page(self.words, prog=ctx.find_root().info_name)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        option.get_runtime_param = partial(Reader, HELP)
+        return option
+
+
+class PagedCommand(_Paged, TyperCommand):
     """A command whose help is its page."""
 
-    words: Words = ()
 
-    def get_help(self, ctx: Any) -> str:
-        return page(self.words, prog=ctx.find_root().info_name)
-
-
-class PagedGroup(TyperGroup):
+class PagedGroup(_Paged, TyperGroup):
     """A group whose help is its page."""
-
-    words: Words = ()
-
-    def get_help(self, ctx: Any) -> str:
-        return page(self.words, prog=ctx.find_root().info_name)
 
 
 class LazyCommands(Mapping[str, Any]):
@@ -95,14 +100,10 @@ def build(words: Words, *, only: tuple[str, ...] = ()) -> Any:
 
 
 def _read_values_ourselves(command: Any, op: Operation) -> None:
-    readers = {param.name: Reader(param) for param in (*op.params, *options_of(op))}
+    readers = {param.name: partial(Reader, param) for param in (*op.params, *options_of(op))}
     for parameter in command.params:
         if reader := readers.get(parameter.name):
-            parameter.get_runtime_param = partial(_the, reader)
-
-
-def _the(reader: Reader) -> Reader:
-    return reader
+            parameter.get_runtime_param = reader
 
 
 def _nothing() -> None:
@@ -148,8 +149,10 @@ def _parameter(param: Param) -> inspect.Parameter:
         kind = list[kind]
     elif param.default is None:
         kind = kind | None
-    shared = {"help": param.arg.help, "metavar": metavar(param) or None, "show_default": False}
-    extra = typer.Argument(**shared) if param.arg.positional else typer.Option(*spellings(param), **shared)
+    if param.arg.positional:
+        extra: Any = typer.Argument(help=param.arg.help, metavar=metavar(param))
+    else:
+        extra = typer.Option(*spellings(param), help=param.arg.help, metavar=metavar(param) or None)
     default = inspect.Parameter.empty if param.required else param.default
     return inspect.Parameter(
         param.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, extra]

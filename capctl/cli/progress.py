@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from engine.context import Progress
+from engine.context import Progress, ignore_progress
 
 
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """A sink for progress: a bar on a terminal, nothing elsewhere. The bar appears with the first event."""
     if quiet or not sys.stderr.isatty():
-        yield lambda progress: None
+        yield ignore_progress
         return
     bar = _Bar()
     try:
@@ -39,10 +39,10 @@ class _Bar:
 
     def _start(self) -> Callable[[Progress], None]:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         display = RichProgress(*columns, console=Console(stderr=True), transient=True)
         display.start()
         self._close = display.stop

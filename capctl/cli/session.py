@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from capctl.cli.confirm import confirm
 from capctl.cli.diagnostics import BY_ANSWER, ExitCode, debugging, diagnose, narrate, report
 from capctl.cli.options import Options
 from capctl.cli.output import show
 from capctl.cli.progress import progress_bar
+from engine.bootstrap import load, open_context
 from engine.ops.run import run
 from engine.ops.spec import Operation
-
-if TYPE_CHECKING:
-    from engine.settings import Settings
 
 
 def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
@@ -35,17 +33,10 @@ def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitC
 
 
 def _perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
-    from engine.bootstrap import open_context
-
-    settings = load_settings(op, options)
+    settings = load({"env": options.env})
     confirm(op, settings, options)
-    with progress_bar(quiet=options.quiet) as emit:
-        ctx = open_context(settings, emit=emit)
-        try:
-            result = run(op, ctx, dry_run=options.dry_run, **arguments)
-            exit_code = deliver(op, result, options)
-        finally:
-            ctx.close()
+    with progress_bar(quiet=options.quiet) as emit, open_context(settings, emit=emit) as ctx:
+        exit_code = deliver(op, run(op, ctx, dry_run=options.dry_run, **arguments), options)
     if options.dry_run and not options.quiet:
         narrate("dry run: nothing was kept")
     return exit_code

@@ -27,7 +27,8 @@ def takes_many(param: Param) -> bool:
 def value_type(param: Param) -> type:
     """The type of one value: `str` for `str`, `str | None` and `list[str]`."""
     types = [kind for kind in get_args(param.type) if kind is not type(None)]
-    return types[0] if types else param.type
+    kind: type = types[0] if types else param.type
+    return kind
 
 
 def metavar(param: Param) -> str:

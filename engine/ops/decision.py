@@ -31,7 +31,7 @@ def adapt(
     ] = None,
     candidate: Annotated[str | None, CANDIDATE] = None,
     at: Annotated[str | None, AT] = None,
-    dry_run: Annotated[bool, Arg("Make the plan only; nothing is decided.")] = False,
+    plan_only: Annotated[bool, Arg("Make the plan only; nothing is decided.", flags=("--dry-run",))] = False,
 ) -> "Adaptation":
     """Make the adaptive plan for one context and decide: shadow and enforced verdict, drift, gate.
 
@@ -55,7 +55,7 @@ def adapt(
         weights=weights,
         candidate=candidate,
         at=at,
-        plan_only=dry_run,
+        plan_only=plan_only,
     )
 
 
@@ -73,7 +73,10 @@ def replay(
     at: Annotated[str | None, AT] = None,
     jobs: Annotated[int, Arg("Processes to use; 0 takes one per processor.", metavar="N")] = 0,
 ) -> "Replay":
-    """Show what a candidate would have changed over recorded contexts: how many, in which direction, because of what."""
+    """Show what a candidate would have changed over recorded contexts: how many, and why.
+
+    What 25 % would have changed is drawn with the key of the policy's rollout, where one was started.
+    """
     from engine.ops.replaying import replay_contexts
 
     return replay_contexts(ctx, policy=policy, candidate=candidate, contexts=contexts, at=at, jobs=jobs)

@@ -21,9 +21,12 @@ def check(
 
     Whatever is not known is hold: no rollout, no traffic, a silent verifier, too little evidence, too soon.
     """
+    from engine.errors import Held
     from engine.ops.results.gate import GateCheck
     from engine.ops.target import policy_id
     from engine.ops.view import rollout_service
 
     target = policy_id(ctx, policy)
+    if ctx.store.rollout(target) is None:
+        raise Held("gate.no_rollout", f"No rollout of {target} was started", "Start one: capctl rollout start.")
     return GateCheck(target, ctx.env, rollout_service(ctx).gate(target))

@@ -1,6 +1,6 @@
 """Rollout plans from files."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.rollout.state import RolloutPlan
@@ -20,6 +20,7 @@ def load_plan(path: str | None, *, auto: bool, drift_max: float | None) -> "Roll
     """
     from dataclasses import replace
 
+    from engine.ops.yaml_data import read_data
     from engine.rollout.plan import default_plan, parse_gate, parse_plan
 
     plan = default_plan() if path is None else parse_plan(read_data(path, what="plan"))
@@ -31,7 +32,3 @@ def load_plan(path: str | None, *, auto: bool, drift_max: float | None) -> "Roll
             ),
         )
     return replace(plan, auto=plan.auto or auto)
-
-
-def read_data(path: str, *, what: str) -> Any:
-    """A YAML or JSON file as plain data. Raises what `load_plan` raises."""

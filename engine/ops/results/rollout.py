@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, Final, Literal, Self
 
 from engine.clock import to_rfc3339
+from engine.drift.evidence import clean_samples_needed
 from engine.drift.report import GateReport
 from engine.rollout.codec import public_json
 from engine.rollout.plan import plan_to_json, to_percent
 from engine.rollout.snapshot import ControlSnapshot, HistoryEntry
-from engine.rollout.state import FULL, Phase, RolloutPlan, RolloutState
+from engine.rollout.state import Phase, RolloutPlan, RolloutState, Step
 
 ENDED: Final = (Phase.FULL, Phase.ROLLED_BACK)
 
@@ -77,7 +78,7 @@ class PlannedStep:
     hold_s: float
     drift_max_ratio: float
     clean_requests: int
-    """Enforced requests without drift that open the gate of this step."""
+    """Requests without drift that its gate needs as evidence: not enforced ones at 0 %, enforced ones above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +96,9 @@ class PlanView:
     def to_json(self) -> dict[str, Any]:
         """The plan as data that `rollout start --plan` reads, and what each gate asks for."""
         return {"plan": plan_to_json(self.plan), "steps": [asdict(step) for step in self.steps]}
+
+
+def _planned(step: Step) -> PlannedStep:
+    gate = step.gate
+    needed = clean_samples_needed(gate.drift_max_ratio, gate.alpha) if gate.evidence == "sequential" else 0
+    return PlannedStep(to_percent(step.basis_points), step.hold_s, gate.drift_max_ratio, max(needed, gate.min_samples))

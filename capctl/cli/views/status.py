@@ -1,0 +1,57 @@
+"""The one-screen summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
+from capctl.cli.views import drift, rollout
+from capctl.cli.views.gate import gate
+from capctl.cli.views.words import moment, percent, seconds, short
+from engine.rollout.snapshot import ControlSnapshot
+
+
+def summary(snapshot: ControlSnapshot) -> Iterator[Block]:
+    """What is wrong first; then the rollout, the gate, drift, traffic and the replicas."""
+    for problem in snapshot.problems:
+        yield Line(f"! {problem}", Tone.BAD)
+    facts: list[tuple[str, Cell]] = [
+        ("environment", Toned(snapshot.env, Tone.STRONG)),
+        ("policy", f"{snapshot.policy_id}  {short(snapshot.ir_hash) if snapshot.ir_hash else 'not published'}"),
+        ("at", moment(snapshot.at)),
+    ]
+    if snapshot.rollout is None:
+        yield Facts(facts)
+        yield Line(rollout.NO_ROLLOUT)
+        return
+    following = "" if snapshot.next_percent is None else f"next {snapshot.next_percent} %"
+    yield Facts(
+        [*facts, *rollout.state_facts(snapshot.rollout), ("plan", following or "complete"), *_traffic(snapshot)]
+    )
+    if snapshot.gate:
+        yield Gap()
+        yield from gate(snapshot.gate)
+    yield Gap()
+    yield drift.windows({**snapshot.windows, "step": snapshot.step})
+    if snapshot.explained:
+        yield Gap()
+        yield drift.rules(snapshot.explained)
+    if snapshot.replicas:
+        yield Gap()
+        yield _replicas(snapshot)
+
+
+def _traffic(snapshot: ControlSnapshot) -> list[tuple[str, Cell]]:
+    rate = f"{snapshot.requests_per_s:.1f}/s, p95 {seconds(snapshot.p95_s)}, 5xx {percent(snapshot.error_ratio)}"
+    return [("traffic", rate)]
+
+
+def _replicas(snapshot: ControlSnapshot) -> Table:
+    rows = [
+        [r.name, f"{r.revision}", Toned(f"SILENT {seconds(r.age_s)}", Tone.BAD) if r.stale else seconds(r.age_s)]
+        for r in snapshot.replicas
+    ]
+    return Table(["verifier", "revision", "last report"], rows)
+
+
+VIEWS = {"status.show": summary}
