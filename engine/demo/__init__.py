@@ -1,0 +1,54 @@
+"""The demonstration: suppliers, lists, policies, a real verifier process, real traffic, and a script that drives them.
+
+    with DemoWorld(state_dir) as world:      # verifier and traffic run as child processes that die with this one
+        world.url, world.set_rate(500), world.inject_drift()
+
+Import is cheap; names are loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.demo.context import demo_context
+    from engine.demo.rate import DEFAULT_RATE, MAX_RATE, read_rate, write_rate
+    from engine.demo.script import DemoEvent, run_script
+    from engine.demo.seed import inject_drift
+    from engine.demo.world import DemoWorld, demo_state_dir
+
+__all__ = [
+    "DEFAULT_RATE",
+    "MAX_RATE",
+    "DemoEvent",
+    "DemoWorld",
+    "demo_context",
+    "demo_state_dir",
+    "inject_drift",
+    "read_rate",
+    "run_script",
+    "write_rate",
+]
+
+_HOME = {
+    "DEFAULT_RATE": "rate",
+    "MAX_RATE": "rate",
+    "DemoEvent": "script",
+    "DemoWorld": "world",
+    "demo_context": "context",
+    "demo_state_dir": "world",
+    "inject_drift": "seed",
+    "read_rate": "rate",
+    "run_script": "script",
+    "write_rate": "rate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
