@@ -8,6 +8,7 @@ so a hundred times faster than a writer in Python. `canonical_json` therefore ke
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from typing import Any, TypeAlias
 
@@ -56,7 +57,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def strict_json(data: bytes, *, what: str = "The document") -> Any:
-    """Read JSON as RFC 8259 and I-JSON mean it: UTF-8, no NaN, no duplicate keys, bounded depth.
+    """Read JSON as RFC 8259 and I-JSON mean it: UTF-8, finite numbers, no duplicate keys, bounded depth.
 
     Args:
         data: Unverified bytes.
@@ -74,9 +75,11 @@ def strict_json(data: bytes, *, what: str = "The document") -> Any:
             "json.not_utf8", f"{what} is not UTF-8 (byte {error.start})", "Save it as UTF-8 without a byte-order mark."
         ) from error
     try:
-        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-        text.encode("utf-8")
+        value = json.loads(
+            text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite_number
+        )
         _check_depth(value)
+        _check_unicode(value, text)
     except json.JSONDecodeError as error:
         raise InvalidInput(
             "json.malformed",
@@ -85,7 +88,9 @@ def strict_json(data: bytes, *, what: str = "The document") -> Any:
         ) from error
     except _NotStrictError as error:
         raise InvalidInput(
-            "json.ambiguous", f"{what} is not strict JSON: {error}", "Write each key once, and finite numbers."
+            "json.ambiguous",
+            f"{what} is not strict JSON: {error}",
+            "Write each key once, finite numbers, and whole characters.",
         ) from None
     except (RecursionError, ValueError) as error:
         raise InvalidInput(
@@ -108,6 +113,23 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise _NotStrictError(f"{name} is not a JSON number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _NotStrictError("it holds a number beyond the range of IEEE 754 doubles")
+    return number
+
+
+def _check_unicode(value: Any, text: str) -> None:
+    # The bytes were valid UTF-8; only an escape can have made half of a surrogate pair.
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _NotStrictError("it holds half of a surrogate pair") from None
 
 
 def _check_depth(value: Any) -> None:
