@@ -129,9 +129,8 @@ def read_record(line: bytes) -> AuditRecord:
     Raises:
         InvalidInput: It is no audit record in its canonical spelling.
     """
-    document = strict_json(line, what="The audit line")
     try:
-        record = _record(document)
+        record = _record(strict_json(line))
         intact = record.line() == line
     except (InvalidInput, KeyError, TypeError, AttributeError):
         intact = False
@@ -167,6 +166,8 @@ def verify_chain(lines: Iterable[bytes], *, head: ChainHead | None = None) -> It
 
 
 def _record(document: Any) -> AuditRecord:
+    if not isinstance(document, dict):
+        raise TypeError("not an object")
     fields = dict(document)
     seq, ts, prev = fields.pop("seq"), fields.pop("ts"), fields.pop("prev")
     event = AuditEvent(**fields)

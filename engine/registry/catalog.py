@@ -91,9 +91,8 @@ class ReferenceSets(Mapping[str, frozenset[str]]):
 
     @cached_property
     def _shipped(self) -> Mapping[str, frozenset[str]]:
-        from engine.ids import merkle_root
         from engine.policies import shipped_lists
         from engine.policy import parse_reference_list
 
-        lists = (parse_reference_list(data).members for data in shipped_lists().values())
-        return {merkle_root(members): members for members in lists}
+        lists = map(parse_reference_list, shipped_lists().values())
+        return {entry.root: entry.members for entry in lists}
