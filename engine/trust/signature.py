@@ -28,6 +28,12 @@ class _Registry(jws.JWSRegistry):
         return super().get_alg(ED25519 if name == "EdDSA" else name)
 
 
+_REGISTRIES = {
+    name: _Registry(algorithms=[ED25519 if name == "EdDSA" else name]) for name in ("RS256", "ES256", "EdDSA", ED25519)
+}
+"""One registry per algorithm, which allows that algorithm alone."""
+
+
 def import_public_key(members: dict[str, str]) -> VerificationKey:
     """Make a verification key from the public members of a JWK (`kty` and what RFC 7518 requires of that type).
 
@@ -43,7 +49,7 @@ def import_public_key(members: dict[str, str]) -> VerificationKey:
 
 def is_signed_by(token: bytes, key: VerificationKey, *, alg: str) -> bool:
     """Whether a compact JWS bears a valid signature of `key` under the algorithm `alg` and no other."""
-    registry = _Registry(algorithms=[ED25519 if alg == "EdDSA" else alg])
+    registry = _REGISTRIES[alg]
     try:
         signed = jws.extract_compact(token, registry=registry)
         return signed.headers().get("alg") == alg and jws.validate_compact(signed, key, registry=registry)

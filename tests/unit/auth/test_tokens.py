@@ -20,6 +20,7 @@ from engine.errors import InvalidInput
 from engine.trust import CompactSigner
 from engine.trust.jws import JwsProblem, encode_segment
 from engine.verifier.auth import AuthError, AuthReason, IssuerConfig, Scope, TokenVerifier
+from engine.verifier.auth.claims import check_claims
 
 ISSUER = "https://idp.example/realm"
 AUDIENCE = "https://verifier.example"
@@ -140,7 +141,7 @@ ATTACKS: dict[str, tuple[Callable[[Any], bytes], AuthReason]] = {
             f'{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"a","exp":1e400}}'.encode(),
             alg="Ed25519",
         ),
-        AuthReason.CLAIMS,
+        AuthReason.MALFORMED,
     ),
     "exp after the last year": (lambda f: f.token(exp=10**15), AuthReason.CLAIMS),
     "exp negative": (lambda f: f.token(exp=-1), AuthReason.CLAIMS),
@@ -177,6 +178,15 @@ async def test_attack_is_refused(verifier: TokenVerifier, forge: Any, outcome: A
     # Refused for good, not only the first time.
     assert await outcome(verifier, token) is reason
     assert len(verifier.cache) == 0
+
+
+@pytest.mark.parametrize("exp", [float("inf"), float("-inf"), float("nan"), 2**60, -0.5, "1", True, None, [], {}])
+def test_only_a_date_is_an_expiry(config: IssuerConfig, exp: Any) -> None:
+    """Whatever reader stands in front of the claims."""
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "exp": exp}
+    with pytest.raises(AuthError) as denied:
+        check_claims(claims, config, now_s=0)
+    assert denied.value.reason is AuthReason.CLAIMS
 
 
 def test_every_problem_of_a_jws_is_a_reason() -> None:
