@@ -53,39 +53,49 @@ def shares(settings: GateSettings, step: Counts, basis: Basis) -> Iterator[Share
 
 
 def weigh(mismatches: int, n: int, limit: float, settings: GateSettings) -> Weight:
-    """Decide whether a share is proven to lie below its limit, above it, or neither yet.
+    """Decide whether a share is proven to lie below its limit, above it, or neither yet; and what is still needed."""
+    sequential = settings.evidence == "sequential" and 0.0 <= limit <= 1.0
+    log_promote = log_e_promote(mismatches, n, limit) if sequential else 0.0
+    log_rollback = log_e_rollback(mismatches, n, limit) if sequential else 0.0
+    answer = judge(mismatches, n, limit, settings)
+    needed = 0 if answer is Answer.OPEN else None
+    if answer is Answer.HOLD and settings.evidence == "point":
+        needed = settings.min_samples - n
+    elif answer is Answer.HOLD and 0.0 < limit < 1.0 and 0.0 < settings.alpha < 1.0:
+        needed = samples_still_needed(mismatches, n, limit, settings.alpha)
+    return Weight(answer, needed, log_promote, log_rollback)
+
+
+def judge(mismatches: int, n: int, limit: float, settings: GateSettings) -> Answer:
+    """The answer that the counts give about a share and its limit.
 
     CLOSED needs the sequential test and at least `min_mismatches`, or a ratio beyond twice the limit over as many
     requests as would have proven a clean rollout: over fewer, a healthy one trips a plain ratio far too often (with a
     limit of 0.5 %, a single mismatch among fifty requests is already four times the limit).
     """
     if not 0.0 <= limit <= 1.0 or not 0.0 < settings.alpha < 1.0:
-        return Weight(Answer.HOLD, None)
+        return Answer.HOLD
     if settings.evidence == "point":
         return _plain_rule(mismatches, n, limit, settings)
-    if limit == 1.0 and n:
-        return Weight(Answer.OPEN, 0)
-    log_promote, log_rollback = log_e_promote(mismatches, n, limit), log_e_rollback(mismatches, n, limit)
+    if limit == 1.0:
+        return Answer.OPEN if n else Answer.HOLD
     threshold = -math.log(settings.alpha)
     if mismatches >= settings.min_mismatches and (
-        log_rollback >= threshold or limit == 0.0 or _far_beyond(mismatches, n, limit, settings)
+        limit == 0.0 or log_e_rollback(mismatches, n, limit) >= threshold or _far_beyond(mismatches, n, limit, settings)
     ):
-        return Weight(Answer.CLOSED, None, log_promote, log_rollback)
-    if limit in (0.0, 1.0):
-        return Weight(Answer.HOLD, None)
-    needed = samples_still_needed(mismatches, n, limit, settings.alpha)
-    return Weight(Answer.HOLD if needed else Answer.OPEN, needed, log_promote, log_rollback)
+        return Answer.CLOSED
+    return Answer.OPEN if log_e_promote(mismatches, n, limit) >= threshold else Answer.HOLD
 
 
-def _plain_rule(mismatches: int, n: int, limit: float, settings: GateSettings) -> Weight:
+def _plain_rule(mismatches: int, n: int, limit: float, settings: GateSettings) -> Answer:
     if n < settings.min_samples:
-        return Weight(Answer.HOLD, settings.min_samples - n)
-    return Weight(Answer.OPEN, 0) if mismatches <= limit * n else Weight(Answer.CLOSED, None)
+        return Answer.HOLD
+    return Answer.OPEN if mismatches <= limit * n else Answer.CLOSED
 
 
 def _far_beyond(mismatches: int, n: int, limit: float, settings: GateSettings) -> bool:
-    enough = max(settings.min_samples, _clean_samples_needed(limit, settings.alpha))
-    return n >= enough and mismatches > 2 * limit * n
+    # The ratio comes first: it is cheap and nearly always settles it.
+    return mismatches > 2 * limit * n and n >= max(settings.min_samples, _clean_samples_needed(limit, settings.alpha))
 
 
 _clean_samples_needed = lru_cache(maxsize=64)(clean_samples_needed)

@@ -102,7 +102,7 @@ def _rollback_reason(
     for share, weight in weighed:
         if weight.answer is not Answer.CLOSED:
             continue
-        if share.limit >= floor or ask.weigh(share.mismatches, share.n, floor, settings).answer is Answer.CLOSED:
+        if share.limit >= floor or ask.judge(share.mismatches, share.n, floor, settings) is Answer.CLOSED:
             counted = wording.events(share.name, "enforced", share.mismatches, share.n)
             ratio = wording.share(share.mismatches / share.n)
             return f"{counted} ({ratio}), the limit is {wording.share(share.limit)}"
