@@ -31,7 +31,7 @@ class _Scope(NamedTuple):
     """The names an expression may use."""
 
     inputs: Mapping[str, Type]
-    predicates: Mapping[str, WrittenExpression]
+    predicates: frozenset[str]
     in_predicate: bool
 
     def types(self) -> dict[str, Type]:
@@ -41,6 +41,10 @@ class _Scope(NamedTuple):
 
 def _inputs(draft: Draft) -> dict[str, Type]:
     return {declared.name.text: declared.type for declared in draft.inputs}
+
+
+def _predicate_names(draft: Draft) -> frozenset[str]:
+    return frozenset(predicate.id.text for predicate in draft.predicates if predicate.id)
 
 
 def _predicates(draft: Draft) -> dict[str, WrittenExpression]:
@@ -102,7 +106,7 @@ def _declaration(kind: Type) -> str:
 
 def _check_activations(draft: Draft, findings: Findings) -> None:
     rules = {rule.id.text for rule in draft.rules if rule.id}
-    predicates = {predicate.id.text for predicate in draft.predicates if predicate.id}
+    predicates = _predicate_names(draft)
     lines: dict[str, int] = {}
     for group in draft.activations:
         for word in group.rules:
@@ -145,7 +149,7 @@ def _is_referred_to(name: str, draft: Draft) -> bool:
 
 
 def _check_rules(draft: Draft, findings: Findings) -> None:
-    scope = _Scope(_inputs(draft), _predicates(draft), in_predicate=False)
+    scope = _Scope(_inputs(draft), _predicate_names(draft), in_predicate=False)
     for rule in draft.rules:
         for expression in (rule.lhs, rule.rhs):
             if expression:
@@ -189,7 +193,7 @@ def _meant_by(name: str, known: Mapping[str, Type], scope: _Scope) -> str:
 def _check_predicates(draft: Draft, findings: Findings) -> None:
     inputs = _inputs(draft)
     written = _predicates(draft)
-    scope = _Scope(inputs, written, in_predicate=True)
+    scope = _Scope(inputs, _predicate_names(draft), in_predicate=True)
     for predicate in draft.predicates:
         if predicate.id and predicate.id.text in inputs:
             findings.add("E1006", f"{predicate.id.text!r} is an input as well", predicate.id.at)
@@ -210,8 +214,12 @@ def _check_predicates(draft: Draft, findings: Findings) -> None:
 def _check_conditions(
     written: Mapping[str, WrittenExpression], expressions: Mapping[str, Ast], findings: Findings
 ) -> None:
+    impossible = {name for name, ast in expressions.items() if not can_hold(ast, expressions)}
+    # A condition that fails only because another one can never hold is not wrong itself.
+    possible = {name: ast for name, ast in expressions.items() if name not in impossible}
     for name, expression in written.items():
-        if not can_hold(expression.ast, expressions):
-            findings.add("E1005", f"Predicate {name!r} can never hold", expression.at)
-        elif not can_hold({"not": expression.ast}, expressions):
+        if name in impossible:
+            if not can_hold(expression.ast, possible):
+                findings.add("E1005", f"Predicate {name!r} can never hold", expression.at)
+        elif not can_hold({"not": expression.ast}, possible):
             findings.add("W1008", f"Predicate {name!r} always holds", expression.at)
