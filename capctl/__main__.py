@@ -1,10 +1,8 @@
 """The way in: `capctl`, `proof` and `cap-adapter`.
 
-Start-up is a feature. The version and help pages are settled here, before anything heavy is imported, and so are the
-terminal settings that Textual reads once, when it is imported.
+Start-up is a feature: the version and help pages are settled here, before anything heavy is imported.
 """
 
-import os
 import sys
 
 
@@ -40,9 +38,6 @@ def _run(argv: list[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
         if text := quick_page(argv, prog=prog, only=only):
             print(text)  # noqa: T201 - this is the command's result
             return 0
-    if os.environ.get("SSH_CONNECTION"):
-        # Every frame of an animation is a round trip; see docs/architecture.md.
-        os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     from capctl.cli.app import run_command_line
 
     return run_command_line(argv, prog=prog, only=only)

@@ -17,7 +17,7 @@ def open_console(
     require_terminal("capctl status")
     from dataclasses import replace
 
-    from capctl.tui.app import run_tui
+    from capctl.tui.launch import run_tui
 
     run_tui(replace(ctx, read_only=read_only or ctx.read_only))
 

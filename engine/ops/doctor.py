@@ -21,4 +21,4 @@ def doctor(
     from engine.ops.checks import run_checks
     from engine.ops.target import policy_id
 
-    return run_checks(ctx, policy_id(ctx, policy))
+    return run_checks(ctx, lambda: policy_id(ctx, policy))

@@ -29,18 +29,25 @@ def compile_file(path: str, *, strict: bool) -> CompiledPolicy:
         Unavailable: It cannot be read.
     """
     from engine.ops.files import read_bytes
+
+    return _compile(read_bytes(path, what="policy"), path, strict=strict)
+
+
+def _compile(source: bytes, path: str, *, strict: bool) -> CompiledPolicy:
     from engine.policy import compile_policy, lint
 
-    source = read_bytes(path, what="policy")
     report = lint(source, file=path)
     return CompiledPolicy(compile_policy(report.accepted(strict=strict)), source, report)
 
 
-def publish_file(ctx: EngineContext, path: str) -> PublishResult:
-    """Compile a policy file strictly and publish it. Raises what `compile_file` raises, and Conflict."""
+def publish_file(ctx: EngineContext, name: str) -> PublishResult:
+    """Compile a policy, a file or a shipped one, strictly and publish it. Raises what `compile_file` does, and Conflict."""
     from engine.audit import AuditEvent
+    from engine.ops.sources import is_file_name
+    from engine.policies import shipped
 
-    compiled = compile_file(path, strict=True)
+    given = None if is_file_name(name) else shipped().get(name)
+    compiled = _compile(given, f"{name}.yaml", strict=True) if given else compile_file(name, strict=True)
     ir = compiled.ir
     event = AuditEvent(
         "policy.publish", "done", ctx.store.pseudonym(ctx.actor), object=ir.policy_id, evidence=ir.ir_hash

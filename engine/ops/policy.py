@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     )
 
 FILE: Final = Arg("A policy as YAML; - reads stdin.", positional=True, metavar="FILE", suggest="file")
+PUBLISHED: Final = Arg(
+    "A policy as YAML, or the id of a shipped one; - reads stdin.", positional=True, metavar="FILE|ID", suggest="file"
+)
 LINT: Final = Arg("strict refuses on errors; relaxed compiles what can be compiled.", choices=("strict", "relaxed"))
 SOURCE: Final = Arg(
     "A policy id, or a file (YAML, or IR as JSON).", positional=True, metavar="ID|FILE", suggest="policy"
@@ -52,7 +55,7 @@ def compile(
 
 
 @operation("policy.publish", danger=Danger.WRITE)
-def publish(ctx: "EngineContext", *, file: Annotated[str, FILE]) -> "PublishResult":
+def publish(ctx: "EngineContext", *, file: Annotated[str, PUBLISHED]) -> "PublishResult":
     """Compile a policy and publish it under its id. Publishing the same content again changes nothing.
 
     A published id stands for its content forever: changed content needs a new id, or goes through a rollout as its
