@@ -76,6 +76,11 @@ def read_report(state_dir: Path) -> TrafficReport | None:
         return None
 
 
+def forget_report(state_dir: Path) -> None:
+    """Drop the report of a generator that is gone."""
+    (state_dir / _REPORT_FILE).unlink(missing_ok=True)
+
+
 def _write(path: Path, document: dict[str, Any]) -> None:
     # Renamed into place: a reader sees the old file or the new one.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

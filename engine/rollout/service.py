@@ -8,6 +8,7 @@ transaction, against the revision it was based on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 SALT_BYTES: Final = 32
 MAX_BREAK_GLASS: Final = timedelta(minutes=60)
+_EXPLAINED: Final = 10
+"""Most rules that a rollback's evidence names."""
 _ATTEMPTS: Final = 20
 """How often a step back is tried against concurrent changes; each failure means that somebody else succeeded."""
 
@@ -345,7 +348,7 @@ class RolloutService:
                     f"revision {state.revision}",
                     "Look again (capctl rollout show), then decide anew.",
                 )
-            evidence = self.assess_state(state).report.to_json() if with_evidence else {}
+            evidence = _why(self.assess_state(state)) if with_evidence else {}
             try:
                 return self._commit(state, changed, action, evidence)
             except Conflict:
@@ -372,6 +375,12 @@ class RolloutService:
             audit=event,
         )
         return state
+
+
+def _why(assessment: Assessment) -> dict[str, Any]:
+    """What a rollback rests on. The rules are kept with it: the next step's reports no longer name them."""
+    explained = assessment.fleet.explained[:_EXPLAINED]
+    return {**assessment.report.to_json(), "explained": [asdict(explanation) for explanation in explained]}
 
 
 def _require_revision(state: RolloutState | None, expected: int | None) -> None:

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 
 from engine.drift.sample import WINDOWS
 from engine.errors import InvalidInput, NotFound
+from engine.rollout.assessment import Assessment
 from engine.rollout.codec import public_json
 from engine.rollout.plan import parse_percent
-from engine.rollout.service import Assessment
 from engine.rollout.snapshot import counts_to_json
 from engine.rollout.state import RolloutState
 from engine.verifier.body import read_json_object

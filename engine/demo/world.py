@@ -1,0 +1,181 @@
+"""The demonstration world: a store, a verifier process and a traffic process, for as long as somebody looks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from engine.clock import Clock, SystemClock
+from engine.demo.rate import TrafficReport, forget_report, read_rate, read_report, write_rate
+from engine.demo.seed import ENV, POLICY_ID, begin, demo_plan, furnish, inject_drift
+from engine.errors import Unavailable
+from engine.settings import Settings, default_state_dir
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+    from engine.demo.supervisor import Child
+    from engine.rollout.state import RolloutPlan
+
+START_S: Final = 20.0
+"""Longest wait for the verifier's first sign of life; it takes about one second."""
+REPLICA: Final = "demo-1"
+
+
+def demo_state_dir(base: Path | None = None) -> Path:
+    """Where the demonstration lives below a state directory, so that it never touches anything real."""
+    return (base or default_state_dir()) / ENV
+
+
+class DemoWorld:
+    """Everything the demonstration needs, running while the `with` block does.
+
+    The state persists: the next world in the same directory goes on where this one stopped, unless the rollout has
+    ended. The processes do not: they end with this one, however it ends.
+
+    Args:
+        state_dir: Of this world; `demo_state_dir()` when None.
+        clock: Wall and monotonic time.
+        settings: What else the operator configured (theme, polling); environment and directory are the world's own.
+        actor: Who acts; the login name when None.
+        plan: What the rollout follows; by default 0, 25, 100 % by hand.
+        rate: Requests per second to begin with; the persisted one when None.
+        port: Of the verifier; 0 takes a free one.
+        fresh: Start the rollout over in any case.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path | None = None,
+        clock: Clock | None = None,
+        *,
+        settings: Settings | None = None,
+        actor: str | None = None,
+        plan: RolloutPlan | None = None,
+        rate: float | None = None,
+        port: int = 0,
+        fresh: bool = False,
+    ) -> None:
+        from engine.bootstrap import open_context
+
+        directory = state_dir or demo_state_dir()
+        self.settings = replace(settings or Settings(), env=ENV, state_dir=directory, policy=POLICY_ID)
+        self.ctx: EngineContext = open_context(self.settings, actor=actor, clock=clock or SystemClock())
+        """The environment to run operations in."""
+        self._plan = plan or demo_plan()
+        self._first_rate = rate
+        self._port = port
+        self._fresh = fresh
+        self._lock: int | None = None
+        self._children: list[Child] = []
+        self.url = ""
+        """Where the verifier answers, once the block is entered."""
+
+    def __enter__(self) -> Self:
+        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _only_one(self.state_dir / "demo.lock")
+        try:
+            forget_report(self.state_dir)
+            furnish(self.ctx)
+            self.set_rate(read_rate(self.state_dir) if self._first_rate is None else self._first_rate)
+            begin(self.ctx, self._plan, fresh=self._fresh)
+            self._start_processes()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    @property
+    def state_dir(self) -> Path:
+        """Where store, logs, rate and report live."""
+        return self.settings.state_dir
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that are asked for."""
+        return read_rate(self.state_dir)
+
+    def set_rate(self, rate: float) -> None:
+        """Change the traffic within a quarter second. Raises InvalidInput outside 0..2000."""
+        write_rate(self.state_dir, rate)
+
+    def inject_drift(self) -> None:
+        """Put the drifting candidate under the rollout."""
+        inject_drift(self.ctx)
+
+    @property
+    def traffic(self) -> TrafficReport | None:
+        """What the generator achieved in its last second; None before its first report."""
+        return read_report(self.state_dir)
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        """The processes, by name; None for one that is just being restarted."""
+        return {child.label: child.pid for child in self._children}
+
+    def _start_processes(self) -> None:
+        from engine.demo.supervisor import Announced, Child, module_command
+
+        logs = self.state_dir / "logs"
+        logs.mkdir(mode=0o700, exist_ok=True)
+        announced = Announced()
+
+        def verifier() -> list[str]:
+            # A restarted one takes its port back: whoever looks at the URL need not notice.
+            port = announced.port or self._port
+            state = str(self.state_dir)
+            return module_command(
+                "engine.verifier",
+                *("--state", state, "--env", ENV, "--port", str(port), "--replica", REPLICA, "--die-with-parent"),
+            )
+
+        def traffic() -> list[str]:
+            return module_command("engine.demo.traffic", "--url", announced.url, "--state", str(self.state_dir))
+
+        clock = self.ctx.clock
+        self._add(Child("verifier", verifier, log_dir=logs, clock=clock, on_line=announced.note))
+        if not announced.wait(START_S):
+            raise Unavailable(
+                "demo.no_verifier",
+                "The embedded verifier did not start",
+                "See logs/verifier.log in the demonstration's state directory; --port 0 takes a free port.",
+            )
+        self.url = announced.url
+        self._add(Child("traffic", traffic, log_dir=logs, clock=clock))
+
+    def _add(self, child: Child) -> None:
+        self._children.append(child)
+        child.start()
+
+    def _close(self) -> None:
+        # Traffic first: requests that find no verifier would look like failures of the verifier.
+        for child in reversed(self._children):
+            child.stop()
+        self._children.clear()
+        self.ctx.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _only_one(lock: Path) -> int:
+    """Hold a lock that the kernel releases when this process ends, however it ends."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise Unavailable(
+            "demo.running",
+            "A demonstration is running here already",
+            "Use that one (capctl status --env demo), or give this one another state directory.",
+        ) from error
+    return descriptor
