@@ -141,28 +141,38 @@ def read_record(line: bytes) -> AuditRecord:
     return record
 
 
-def verify_chain(lines: Iterable[bytes], *, head: ChainHead | None = None) -> Iterator[ChainBreak]:
+def verify_chain(lines: Iterable[bytes], *, head: ChainHead = EMPTY) -> Iterator[ChainBreak]:
     """Walk stored lines and yield each place where the chain is broken.
 
     Args:
         lines: Unverified canonical lines, oldest first.
-        head: Where the chain must end; without it, what was changed at the very end is not seen.
+        head: Where the chain ended at some earlier moment; it may have grown since. Without it, what was changed at
+            the very end is not seen.
     """
     position, reached = 0, EMPTY
     for position, line in enumerate(lines, start=1):
-        try:
-            record = read_record(line)
-        except InvalidInput:
-            yield ChainBreak(position, "the line is not an audit record")
-            reached = ChainHead(reached.seq + 1, hash_bytes(line))
-            continue
-        if record.seq != reached.seq + 1:
-            yield ChainBreak(position, f"record {record.seq} stands where {reached.seq + 1} belongs")
-        elif record.prev != reached.hash:
-            yield ChainBreak(position, "it does not continue the line before: one of the two was altered")
-        reached = ChainHead(record.seq, hash_bytes(line))
-    if head is not None and reached != head:
-        yield ChainBreak(position + 1, f"the chain does not end as it should, with record {head.seq}")
+        problem, reached = _continue(line, reached)
+        if not problem and reached.seq == head.seq and reached != head:
+            problem = f"it is not what record {head.seq} was"
+        if problem:
+            yield ChainBreak(position, problem)
+    if reached.seq < head.seq:
+        yield ChainBreak(position + 1, f"the chain ends before record {head.seq}")
+
+
+def _continue(line: bytes, reached: ChainHead) -> tuple[str, ChainHead]:
+    """What is wrong with a line that follows what was reached, if anything, and what is reached with it."""
+    here = hash_bytes(line)
+    try:
+        record = read_record(line)
+    except InvalidInput:
+        return "the line is not an audit record", ChainHead(reached.seq + 1, here)
+    problem = ""
+    if record.seq != reached.seq + 1:
+        problem = f"record {record.seq} stands where {reached.seq + 1} belongs"
+    elif record.prev != reached.hash:
+        problem = "it does not continue the line before: one of the two was altered"
+    return problem, ChainHead(record.seq, here)
 
 
 def _record(document: Any) -> AuditRecord:

@@ -40,7 +40,8 @@ def describe(error: sqlite3.Error, path: Path) -> EngineError:
             return read_only(path)
         case ["NOTADB"]:
             return not_a_registry(path)
-        case ["CORRUPT" | "FORMAT"]:
+        case ["CORRUPT" | "FORMAT" | "CONSTRAINT"]:
+            # Every constraint is checked before it can fail: one that fails meets rows that nobody here wrote.
             return damaged(path)
         case ["FULL"]:
             return disk_full(path)

@@ -91,7 +91,7 @@ class TestPolicies:
 
 
 class TestReferenceSets:
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
     @given(st.frozensets(st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=20), max_size=20))
     def test_members_come_back_under_their_root(self, store: Store, members: frozenset[str]) -> None:
         entry = store.import_set("list", members, at=AT, audit=make_event("lists.import"))
@@ -224,7 +224,7 @@ class TestEvidence:
         assert other.evidence("q.v1") == [make_sample("v-1", "q.v1")]
         assert other.evidence("r.v1") == []
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
     @given(samples)
     def test_every_report_comes_back_as_it_was(self, store: Store, sample: ReplicaSample) -> None:
         store.report_evidence([sample])

@@ -43,14 +43,14 @@ chains = st.lists(events, min_size=1, max_size=8).map(chain)
 long_chains = st.lists(events, min_size=2, max_size=8).map(chain)
 
 
-def positions(lines: list[bytes], head: ChainHead | None) -> list[int]:
+def positions(lines: list[bytes], head: ChainHead = EMPTY) -> list[int]:
     return [found.position for found in verify_chain(lines, head=head)]
 
 
 @given(st.lists(events, max_size=8).map(chain))
 def test_an_untouched_chain_has_no_break(built: tuple[list[bytes], ChainHead]) -> None:
     lines, head = built
-    assert positions(lines, head) == positions(lines, None) == []
+    assert positions(lines, head) == positions(lines) == []
 
 
 @given(events)
@@ -83,7 +83,7 @@ def test_an_edit_is_found_at_the_line_or_the_one_that_follows(
     record = read_record(lines[edited])
     line = replace(record, event=replace(other, actor=record.event.actor + "!")).line()
     lines[edited] = line
-    assert positions(lines, head) == [edited + 2]
+    assert positions(lines, head) == [min(edited + 2, len(lines))]
 
 
 @given(chains, st.data())
@@ -99,17 +99,15 @@ def test_a_flipped_bit_is_found_at_the_line_or_the_one_that_follows(
 
 
 @given(chains, events, st.data())
-def test_an_inserted_line_is_found_where_it_stands(
+def test_an_inserted_line_is_found_there_or_at_the_one_that_follows(
     built: tuple[list[bytes], ChainHead], event: AuditEvent, data: st.DataObject
 ) -> None:
     """Even one that was made to fit what stands before it."""
     lines, head = built
-    place = data.draw(st.integers(0, len(lines)))
+    place = data.draw(st.integers(0, len(lines) - 1))
     before = ChainHead(place, hash_bytes(lines[place - 1])) if place else EMPTY
     forged, _ = seal(event, at=AT, head=before)
-    found = positions([*lines[:place], forged.line(), *lines[place:]], head)
-    assert found
-    assert found[0] == place + 2
+    assert positions([*lines[:place], forged.line(), *lines[place:]], head)[0] in (place + 1, place + 2)
 
 
 @given(chains, st.data())
@@ -119,18 +117,21 @@ def test_a_line_said_twice_is_found_at_the_second(built: tuple[list[bytes], Chai
     assert positions([*lines[: twice + 1], *lines[twice:]], head)[0] == twice + 2
 
 
-@given(chains, events)
-def test_what_happens_at_the_very_end_is_seen_against_the_head_only(
-    built: tuple[list[bytes], ChainHead], event: AuditEvent
-) -> None:
+@given(chains)
+def test_lines_missing_at_the_end_are_seen_against_the_head_only(built: tuple[list[bytes], ChainHead]) -> None:
     """Why the head is kept apart, and why a checkpoint elsewhere makes it stronger."""
     lines, head = built
-    shorter = lines[:-1]
-    assert positions(shorter, None) == []
-    assert positions(shorter, head) == [len(lines)]
-    longer = [*lines, seal(event, at=AT, head=head)[0].line()]
-    assert positions(longer, None) == []
-    assert positions(longer, head) == [len(longer) + 1]
+    assert positions(lines[:-1]) == []
+    assert positions(lines[:-1], head) == [len(lines)]
+
+
+@given(chains, events)
+def test_a_chain_may_have_grown_since_the_head_was_taken(
+    built: tuple[list[bytes], ChainHead], event: AuditEvent
+) -> None:
+    """Otherwise a record that is added during verification would look like a break."""
+    lines, head = built
+    assert positions([*lines, seal(event, at=AT, head=head)[0].line()], head) == []
 
 
 @pytest.mark.parametrize(
@@ -157,10 +158,10 @@ def test_a_line_of_another_shape_is_no_record(alter) -> None:
     with pytest.raises(InvalidInput) as refusal:
         read_record(line)
     assert refusal.value.code == "audit.malformed"
-    assert positions([line], None) == [1]
+    assert positions([line]) == [1]
 
 
 def test_another_spelling_of_the_same_record_is_no_record() -> None:
     record, _ = seal(AuditEvent("a.b", "done", "op-0"), at=AT, head=EMPTY)
     spaced = record.line().replace(b",", b", ")
-    assert positions([spaced], None) == [1]
+    assert positions([spaced]) == [1]
