@@ -1,26 +1,62 @@
 """`capctl demo`: the embedded world, on the screen or as a script."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
+from capctl.cli.console import require_terminal
 from engine.ops.spec import Arg, Danger, Operation, parameters
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
+    from engine.demo import DemoEvent
 
 
 def run_demo(
     ctx: "EngineContext",
-    headless: Annotated[bool, Arg("No screen: one JSON line per event on stdout.")] = False,
-    plan: Annotated[str, Arg("Percentages to go through.", metavar="0,25,100")] = "0,25,100",
+    *,
+    headless: Annotated[bool, Arg("No screen: one JSON line per event. Exit code 3 when the gate closes.")] = False,
+    plan: Annotated[str, Arg("Percentages to go through.", metavar="LIST")] = "0,25,100",
     inject_drift: Annotated[bool, Arg("Switch to a drifting candidate on the way.")] = False,
-    rate: Annotated[float, Arg("Requests per second, up to 2000.", metavar="N")] = 200.0,
+    rate: Annotated[float | None, Arg("Requests per second, 0 to 2000; 200 at first.", metavar="N")] = None,
     drift_max: Annotated[float, Arg("The gate's limit on drift, 0 to 1.", metavar="R")] = 0.005,
-    port: Annotated[int, Arg("Port of the embedded verifier; 0 takes a free one.")] = 0,
     fresh: Annotated[bool, Arg("Begin again instead of going on where it stopped.")] = False,
-) -> Iterator[Any] | None:
-    """Run everything embedded: verifier, suppliers, policy, lists and traffic."""
-    raise NotImplementedError
+    state: Annotated[str | None, Arg("Folder to keep it in, below the usual one without.", metavar="DIR")] = None,
+    port: Annotated[int, Arg("Port of the embedded verifier; 0 takes a free one.")] = 0,
+) -> "Iterator[DemoEvent] | None":
+    """Run everything embedded: verifier, suppliers, policy, lists and traffic.
+
+    It persists: the next run goes on where this one stopped. Other commands reach it with --env demo.
+    """
+    from pathlib import Path
+
+    from engine.demo import DemoWorld, run_script
+    from engine.demo.seed import demo_plan
+
+    folder = Path(state) if state else ctx.settings.state_dir
+    if headless:
+        return run_script(
+            folder,
+            plan=plan,
+            inject_drift=inject_drift,
+            rate=rate,
+            drift_max=drift_max,
+            port=port,
+            fresh=fresh,
+            settings=ctx.settings,
+            actor=ctx.actor,
+            clock=ctx.clock,
+        )
+    require_terminal("capctl demo --headless")
+    from capctl.tui.launch import run_tui
+
+    steps = demo_plan(plan, drift_max=drift_max)
+    with DemoWorld(
+        folder, ctx.clock, settings=ctx.settings, actor=ctx.actor, plan=steps, rate=rate, port=port, fresh=fresh
+    ) as world:
+        if inject_drift:
+            world.inject_drift()
+        run_tui(world.ctx, demo=world)
+    return None
 
 
 COMMAND = Operation(

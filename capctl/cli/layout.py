@@ -52,11 +52,17 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell]]
 
 
+class Raw(NamedTuple):
+    """A line that is shown as it is, however long."""
+
+    text: str
+
+
 class Gap(NamedTuple):
     """An empty line."""
 
 
-Block: TypeAlias = Line | Facts | Table | Gap
+Block: TypeAlias = Line | Raw | Facts | Table | Gap
 
 GUTTER: Final = 2
 MIN_WRAP: Final = 20
@@ -76,6 +82,8 @@ def render(blocks: Iterable[Block], *, width: int | None, color: bool) -> Iterat
             case Line(text, tone):
                 for line in _wrap(text, width):
                     yield _paint(line, tone, color)
+            case Raw(text):
+                yield text
             case Facts(rows):
                 yield from _facts(rows, width, color)
             case Table(columns, rows):

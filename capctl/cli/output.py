@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, TextIO
 
 from capctl.cli.diagnostics import BY_ANSWER, ExitCode
@@ -18,7 +18,7 @@ from engine.ops.spec import Operation
 
 
 def show(op: Operation, result: Any, options: Options, out: TextIO | None = None) -> ExitCode:
-    """Write a result and return what it means to a script.
+    """Write a result and return what it means to a script: its answer, or that of a stream's last event.
 
     Args:
         op: Where the result comes from.
@@ -27,13 +27,26 @@ def show(op: Operation, result: Any, options: Options, out: TextIO | None = None
         out: Where to; stdout unless given.
     """
     stream = out or sys.stdout
+    if result is None:
+        return ExitCode.DONE
+    if not isinstance(result, Iterator):
+        return _write(op, result, options, stream)
     exit_code = ExitCode.DONE
-    for event in result if isinstance(result, Iterator) else (result,):
-        for line in lines(op, event, options, stream, streaming=isinstance(result, Iterator)):
-            stream.write(line + "\n")
-        stream.flush()
-        exit_code = BY_ANSWER.get(getattr(event, "answer", "yes"), ExitCode.UNEXPECTED)
+    try:
+        for event in result:
+            exit_code = _write(op, event, options, stream, streaming=True)
+    finally:
+        # What an interrupted stream holds (processes, a store) is let go of now, not when it is collected.
+        if isinstance(result, Generator):
+            result.close()
     return exit_code
+
+
+def _write(op: Operation, result: Any, options: Options, stream: TextIO, *, streaming: bool = False) -> ExitCode:
+    for line in lines(op, result, options, stream, streaming=streaming):
+        stream.write(line + "\n")
+    stream.flush()
+    return BY_ANSWER[getattr(result, "answer", "yes")]
 
 
 def lines(op: Operation, result: Any, options: Options, stream: TextIO, *, streaming: bool) -> Iterable[str]:
@@ -47,10 +60,12 @@ def lines(op: Operation, result: Any, options: Options, stream: TextIO, *, strea
 
 
 def to_json_text(result: Any, *, compact: bool = False) -> str:
-    """A result as JSON: indented, or on one line.
+    """A result as JSON: indented with sorted keys, or on one line in the order of the result.
 
     Raises:
         ValueError: It holds NaN or an infinity.
     """
     data = result.to_json() if hasattr(result, "to_json") else result
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=None if compact else 2)
+    if compact:
+        return json.dumps(data, ensure_ascii=False, allow_nan=False)
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2)

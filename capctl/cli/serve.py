@@ -10,16 +10,18 @@ if TYPE_CHECKING:
 
 def run_verifier(
     ctx: "EngineContext",
+    *,
     host: Annotated[str, Arg("Address to listen on.", metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, Arg("Port to listen on; 0 takes a free one and prints it.")] = 8080,
     replica: Annotated[
         str, Arg("Stable name of this replica, under which its evidence is kept.", metavar="NAME")
     ] = "local",
+    drift_gate: Annotated[bool, Arg("Let /readyz say no while a gate is closed.")] = False,
 ) -> None:
     """Run the verifier API until Ctrl-C or SIGTERM."""
     from engine.verifier import serve
 
-    serve(ctx.settings, host=host, port=port, replica=replica)
+    serve(ctx.settings, host=host, port=port, replica=replica, drift_gate=drift_gate)
 
 
 COMMAND = Operation(

@@ -14,6 +14,7 @@ from capctl.cli.progress import progress_bar
 from engine.bootstrap import load, open_context
 from engine.ops.run import run
 from engine.ops.spec import Operation
+from engine.settings import Settings
 
 
 def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
@@ -33,13 +34,30 @@ def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitC
 
 
 def _perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
-    settings = load({"env": options.env})
+    settings = settings_for(op, options)
     confirm(op, settings, options)
     with progress_bar(quiet=options.quiet) as emit, open_context(settings, emit=emit) as ctx:
         exit_code = deliver(op, run(op, ctx, dry_run=options.dry_run, **arguments), options)
     if options.dry_run and not options.quiet:
         narrate("dry run: nothing was kept")
     return exit_code
+
+
+def settings_for(op: Operation, options: Options) -> Settings:
+    """The settings of the environment that is meant: the demonstration has a folder of its own.
+
+    Raises:
+        InvalidInput: A setting is unknown or impossible.
+    """
+    env = options.env or ("demo" if op.command[:1] == ("demo",) else None)
+    settings = load({"env": env})
+    if settings.env != "demo":
+        return settings
+    from dataclasses import replace
+
+    from engine.demo import demo_state_dir
+
+    return replace(settings, state_dir=demo_state_dir(settings.state_dir))
 
 
 def deliver(op: Operation, result: Any, options: Options) -> ExitCode:

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 def inject(
     ctx: "EngineContext", *, reason: Annotated[str, Arg("Why, for the history.")] = "demonstration"
 ) -> "RolloutChanged":
-    """Switch the demonstration to a drifting candidate: the gate closes and the rollout goes back by itself."""
-    from engine.ops.demonstration import inject_drift
+    """Switch to a drifting candidate: the gate closes and the rollout goes back by itself."""
+    from engine.demo import inject_drift
+    from engine.ops.results.rollout import RolloutChanged
 
-    return inject_drift(ctx, reason=reason)
+    return RolloutChanged("candidate", inject_drift(ctx, reason=reason))
 
 
 @operation("demo.rate", danger=Danger.WRITE, key="r")
@@ -27,6 +28,14 @@ def rate(
     requests_per_s: Annotated[float, Arg("Requests per second, 0 to 2000.", positional=True, metavar="RATE")],
 ) -> "RateSet":
     """Set how much traffic the demonstration makes."""
-    from engine.ops.demonstration import set_rate
+    from engine.demo import write_rate
+    from engine.errors import Refused, Unavailable
+    from engine.ops.results.demo import RateSet
 
-    return set_rate(ctx, requests_per_s)
+    if ctx.env != "demo":
+        hint = "Start one with capctl demo and use it there."
+        raise Refused("demo.not_here", f"{ctx.env} is not the demonstration", hint)
+    if not ctx.settings.state_dir.is_dir():
+        raise Unavailable("demo.not_started", "No demonstration was ever started here", "Start one: capctl demo.")
+    write_rate(ctx.settings.state_dir, requests_per_s)
+    return RateSet(requests_per_s)

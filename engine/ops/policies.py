@@ -41,7 +41,7 @@ def _compile(source: bytes, path: str, *, strict: bool) -> CompiledPolicy:
 
 
 def publish_file(ctx: EngineContext, name: str) -> PublishResult:
-    """Compile a policy, a file or a shipped one, strictly and publish it. Raises what `compile_file` does, and Conflict."""
+    """Compile a policy, a file or a shipped one, strictly and publish it. Raises as `compile_file`, and Conflict."""
     from engine.audit import AuditEvent
     from engine.ops.sources import is_file_name
     from engine.policies import shipped

@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
 
     @property
     def data(self) -> Any:
-        """stdout as JSON."""
+        """What went to stdout, read as JSON."""
         return json.loads(self.out)
 
 

@@ -84,7 +84,7 @@ def test_weights_order_the_plan(cli: Cli) -> None:
         *("adapt", "--context", EXAMPLES / "context_ok.json", "--at", AT, "--dry-run", "--output", "json"),
         *("--selector", "weighted", "--weights", EXAMPLES / "weights.yaml"),
     )
-    assert [rule["id"] for rule in outcome.data["active"]][0] == "R07_tier_known"
+    assert outcome.data["active"][0]["id"] == "R07_tier_known"
 
 
 def test_the_demonstration_context_is_built_in(cli: Cli) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
+from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Raw, Table, Tone, Toned
 from capctl.cli.views.words import NOTHING, count, moment, short
 from engine.ops.results.policy import CompiledPolicy, LintResult, PolicyChanges, PolicyList, PublishResult, ShownPolicy
 from engine.policy.findings import Finding
@@ -49,7 +49,7 @@ def published(result: PublishResult) -> Iterator[Block]:
 def shown(result: ShownPolicy) -> Iterator[Block]:
     """The rules as people write them, or the YAML."""
     if result.source is not None:
-        yield from (Line(line) for line in result.source.decode("utf-8", "replace").splitlines())
+        yield from (Raw(line) for line in result.source.decode("utf-8", "replace").splitlines())
         return
     ir = result.ir
     yield from _hashes(ir)

@@ -105,5 +105,4 @@ VIEWS = {
         ("rollout.start", "rollout.set", "rollout.promote", "rollout.pause", "rollout.resume", "rollout.rollback"),
         changed,
     ),
-    "demo.inject": changed,
 }

@@ -1,0 +1,24 @@
+"""How the demonstration reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from capctl.cli.layout import Block, Line, Raw
+from capctl.cli.output import to_json_text
+from capctl.cli.views import rollout
+from engine.demo import DemoEvent
+from engine.ops.results.demo import RateSet
+
+
+def event(result: DemoEvent) -> Iterator[Block]:
+    """One JSON line: the script is for scripts, whoever watches it."""
+    yield Raw(to_json_text(result, compact=True))
+
+
+def rate_set(result: RateSet) -> Iterator[Block]:
+    """The rate."""
+    yield Line(f"{result.requests_per_s:g} requests per second")
+
+
+VIEWS = {"demo.run": event, "demo.inject": rollout.changed, "demo.rate": rate_set}

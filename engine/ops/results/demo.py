@@ -1,0 +1,17 @@
+"""What the demonstration's commands answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RateSet:
+    """The traffic that was asked for."""
+
+    requests_per_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The rate as JSON data."""
+        return {"requests_per_s": self.requests_per_s}
