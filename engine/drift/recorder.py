@@ -38,8 +38,8 @@ class _Step:
     traffic_mark: Traffic
     strays: list[int] = field(default_factory=lambda: [0] * EVENT_KINDS)
     """Events since then that were decided for another step."""
-    resumed: Counts = field(default_factory=Counts)
-    """What this replica had counted for the step before it was restarted."""
+    resumed: Counts | None = None
+    """What this replica had counted for the step before it was restarted; None unless it was."""
     resumed_traffic: Traffic = field(default_factory=Traffic)
     reasons: Counter[_Reason] = field(default_factory=Counter)
     seen: deque[tuple[float, int]] = field(default_factory=deque)
@@ -119,14 +119,14 @@ class DriftRecorder:
         """Go on from what this replica last reported before it was restarted.
 
         Args:
-            sample: Its last report. Another step's is ignored.
+            sample: Its last report. Another step's is ignored, and so is a second one: it would count itself again.
 
         Returns:
-            Whether it was the current step's.
+            Whether it was taken up.
         """
         with self._lock:
             step = self._steps.get(sample.policy_id)
-            if step is None or step.step_id != sample.step_id:
+            if step is None or step.step_id != sample.step_id or step.resumed is not None:
                 return False
             step.resumed = sample.step
             step.resumed_traffic = sample.step_traffic
@@ -151,7 +151,7 @@ class DriftRecorder:
                     step_id=step.step_id,
                     revision=step.revision,
                     at=at,
-                    step=step.resumed + self._counted(policy_id, step),
+                    step=(step.resumed or Counts()) + self._counted(policy_id, step),
                     step_traffic=step.resumed_traffic + since(ever, step.traffic_mark),
                     windows=windows.get(policy_id, {}),
                     recent=recent,

@@ -91,6 +91,7 @@ def test_a_restarted_replica_goes_on_where_it_stopped() -> None:
     assert (sample.step_traffic.requests, sample.step_traffic.errors_5xx) == (2, 1)
     assert sample.explained == (Explanation("R1", "member_found", "over_block", False, 2),)
 
+    assert not after.resume(only(after)), "its own report, taken up again, would double the evidence"
     after.begin_step("p", "s2", 2)
     assert not after.resume(last_word)
     assert only(after).step == Counts()
