@@ -20,7 +20,7 @@ from textual.signal import Signal
 from capctl.tui.availability import why_not
 from capctl.tui.bind import APP_BINDINGS, meant, offered, operation_bindings, prepared
 from capctl.tui.command_line import parse, spell, usage
-from capctl.tui.confirmation import question, slider_arguments
+from capctl.tui.confirmation import needs_question, question, slider_arguments
 from capctl.tui.messages import (
     Call,
     CommandEntered,
@@ -66,6 +66,8 @@ class ControlRoom(App[None]):
     TITLE = "capctl"
     MODES: ClassVar[dict[str, Any]] = {"rollout": RolloutScreen}
     DEFAULT_MODE = "rollout"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-stacked"), (120, "-wide")]  # noqa: RUF012 - typed so in the base
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (24, "-normal"), (36, "-tall")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [*operation_bindings(), *APP_BINDINGS]
     COMMAND_PALETTE_BINDING = "f2"
     ENABLE_COMMAND_PALETTE = True
@@ -204,7 +206,7 @@ class ControlRoom(App[None]):
         self._note(event.number, "done", failed=False)
         self._poller.hurry()
         if event.call.op.danger is Danger.READ:
-            self.push_screen(AnswerDialog(spell(event.call), plain_text(event.result)))
+            self.push_screen(AnswerDialog(spell(event.call), plain_text(event.call.op, event.result)))
 
     @on(OperationFailed)
     def note_failure(self, event: OperationFailed) -> None:
@@ -213,7 +215,7 @@ class ControlRoom(App[None]):
         self._poller.hurry()
         self.notify(event.error.hint, title=event.error.message, severity="error", timeout=10)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual calls it so
         """Offer every operation and the console's own actions in the palette."""
         for op in offered():
             yield SystemCommand(usage(op), op.summary, lambda op_id=op.id: self.action_run_operation(op_id))
@@ -230,7 +232,7 @@ class ControlRoom(App[None]):
             self._ask(replace(call, arguments={**call.arguments, **values}))
 
     def _ask(self, call: Call) -> None:
-        if call.op.danger is Danger.READ:
+        if not needs_question(call.op):
             self._runner.submit(call)
             return
         self.push_screen(ConfirmDialog(question(call, self.state)), lambda typed: self._confirmed(call, typed))

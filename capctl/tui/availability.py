@@ -17,6 +17,8 @@ from engine.rollout.state import Phase
 
 NOT_STARTED: Final = "No rollout has been started; s starts one at 0 %."
 
+UNKNOWN: Final = "Where the rollout stands is not known yet."
+
 
 def why_not(op: Operation, state: ConsoleState) -> str:
     """Why an operation makes no sense now; empty when it does."""
@@ -29,6 +31,8 @@ def why_not(op: Operation, state: ConsoleState) -> str:
 
 
 def _start(state: ConsoleState) -> str:
+    if state.snapshot is None:
+        return UNKNOWN
     if state.rollout is None or state.rollout.phase is Phase.ROLLED_BACK:
         return ""
     return f"The rollout is under way at {rollout_share(state.rollout.basis_points)}."
@@ -59,7 +63,7 @@ def _resume(state: ConsoleState) -> str:
 
 def _promote(state: ConsoleState) -> str:
     if state.snapshot is None:
-        return "Nothing is known yet: wait for the first sample."
+        return UNKNOWN
     if state.rollout is None:
         return NOT_STARTED
     if state.rollout.phase is Phase.ROLLED_BACK:

@@ -131,7 +131,8 @@ def _keys(op: Operation) -> str:
 
 
 def _hinted(state: ConsoleState) -> Iterable[Operation]:
-    startable = state.rollout is None or state.rollout.phase is Phase.ROLLED_BACK
+    rolled_back = state.rollout is not None and state.rollout.phase is Phase.ROLLED_BACK
+    startable = rolled_back or (state.snapshot is not None and state.rollout is None)
     keyed = [op for op in offered() if op.key and op.id in HINTS]
     keyed.sort(key=lambda op: list(HINTS).index(op.id))
     for op in keyed:

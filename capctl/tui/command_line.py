@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
+from capctl.cli.spelling import as_command_line, metavar, positionals, spellings, takes_many, value_type
 from capctl.tui.messages import Call
 from engine.errors import InvalidInput
 from engine.ops.spec import Operation, Param
@@ -35,32 +35,14 @@ def parse(line: str, registry: Mapping[str, Operation]) -> Call:
     if words[:1] == [PROGRAM]:
         words = words[1:]
     op = _find(words, registry)
-    return Call(op, _arguments(op, words[len(op.command) :]))
+    reading = _Reading(op)
+    reading.read(words[len(op.command) :])
+    return Call(op, reading.values)
 
 
 def spell(call: Call) -> str:
     """Write a call as the command line that does the same. Arguments that have their default are left out."""
-    words = [PROGRAM, *call.op.command]
-    positional: list[str] = []
-    for param in call.op.params:
-        value = call.arguments.get(param.name, param.default)
-        if value is None or value == param.default:
-            continue
-        if param.arg.positional:
-            positional.extend(map(str, value) if isinstance(value, list | tuple) else [str(value)])
-        elif _plain_type(param) is bool:
-            words.append(flag(param) if value else "--no-" + flag(param)[2:])
-        else:
-            words.extend(part for item in _items(value) for part in (flag(param), str(item)))
-    if any(word.startswith("-") for word in positional):
-        positional.insert(0, "--")
-    return shlex.join([*words, *positional])
-
-
-def flag(param: Param) -> str:
-    """The long spelling of an option: `drift_max` is `--drift-max`."""
-    spelled = [name for name in param.arg.flags if name.startswith("--")]
-    return (spelled[0] if spelled else "--" + param.name.replace("_", "-")).partition("/")[0]
+    return as_command_line(call.op, dict(call.arguments))
 
 
 def convert(param: Param, text: str) -> Any:
@@ -75,7 +57,7 @@ def convert(param: Param, text: str) -> Any:
             f"{text!r} is no {param.name.replace('_', ' ')}",
             f"It is one of {', '.join(param.arg.choices)}.",
         )
-    wanted = _plain_type(param)
+    wanted = value_type(param)
     try:
         if wanted is bool:
             return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[text.lower()]
@@ -90,12 +72,8 @@ def usage(op: Operation) -> str:
     """A command with its placeholders: `rollout set PERCENT [--reason TEXT]`."""
     words = list(op.command)
     for param in op.params:
-        placeholder = param.arg.metavar or param.name.upper()
-        if param.arg.positional:
-            words.append(placeholder if param.required else f"[{placeholder}]")
-        else:
-            option = flag(param) if _plain_type(param) is bool else f"{flag(param)} {placeholder}"
-            words.append(option if param.required else f"[{option}]")
+        word = metavar(param) if param.arg.positional else f"{spellings(param)[-1]} {metavar(param)}".rstrip()
+        words.append(word if param.required else f"[{word}]")
     return " ".join(words)
 
 
@@ -109,82 +87,63 @@ def _find(words: Sequence[str], registry: Mapping[str, Operation]) -> Operation:
     raise InvalidInput("console.no_command", f"{' '.join(words) or 'Nothing'!r} is no command", hint)
 
 
-def _arguments(op: Operation, words: Sequence[str]) -> dict[str, Any]:
-    options = dict(_spellings(op))
-    positional = [param for param in op.params if param.arg.positional]
-    values: dict[str, Any] = {}
-    rest = iter(words)
-    for word in rest:
-        if word == "--":
-            for late in rest:
-                _take_positional(op, positional, values, late)
-        elif word.startswith("--") or (len(word) > 1 and word in options):
-            name, joined, text = word.partition("=")
-            _take_option(op, options, values, name, text if joined else None, rest)
-        else:
-            _take_positional(op, positional, values, word)
-    for param in op.params:
-        if param.required and param.name not in values:
-            raise InvalidInput("console.missing", f"{param.name.replace('_', ' ')} is missing", f"Usage: {usage(op)}")
-    return values
+class _Reading:
+    """The arguments of one command, as far as they have been read."""
 
+    def __init__(self, op: Operation) -> None:
+        self._op = op
+        self._options = dict(_spellings(op))
+        self.values: dict[str, Any] = {}
 
-def _take_option(
-    op: Operation,
-    options: Mapping[str, tuple[Param, bool | None]],
-    values: dict[str, Any],
-    name: str,
-    text: str | None,
-    rest: Iterator[str],
-) -> None:
-    if name not in options:
-        raise InvalidInput("console.no_option", f"{' '.join(op.command)} has no option {name}", f"Usage: {usage(op)}")
-    param, switch = options[name]
-    if switch is not None and text is None:
-        values[param.name] = switch
-        return
-    value = text if text is not None else next(rest, None)
-    if value is None:
-        raise InvalidInput("console.no_value", f"{name} needs a value", f"Usage: {usage(op)}")
-    _put(param, values, convert(param, value))
+    def read(self, words: Sequence[str]) -> None:
+        """Read every word after the command."""
+        rest = iter(words)
+        for word in rest:
+            if word == "--":
+                for late in rest:
+                    self._positional(late)
+            elif word.startswith("--") or word in self._options:
+                self._option(word, rest)
+            else:
+                self._positional(word)
+        for param in self._op.params:
+            if param.required and param.name not in self.values:
+                raise self._wrong("missing", f"{param.name.replace('_', ' ')} is missing")
 
-
-def _take_positional(op: Operation, params: Sequence[Param], values: dict[str, Any], word: str) -> None:
-    for param in params:
-        if param.name not in values or _is_list(param):
-            _put(param, values, convert(param, word))
+    def _option(self, word: str, rest: Iterator[str]) -> None:
+        name, joined, text = word.partition("=")
+        if name not in self._options:
+            raise self._wrong("no_option", f"{' '.join(self._op.command)} has no option {name}")
+        param = self._options[name]
+        if value_type(param) is bool and not joined:
+            self.values[param.name] = True
             return
-    raise InvalidInput("console.too_many", f"{word!r} is one argument too many", f"Usage: {usage(op)}")
+        value = text if joined else next(rest, None)
+        if value is None:
+            raise self._wrong("no_value", f"{name} needs a value")
+        self._put(param, value)
+
+    def _positional(self, word: str) -> None:
+        for param in positionals(self._op):
+            if param.name not in self.values or takes_many(param):
+                self._put(param, word)
+                return
+        raise self._wrong("too_many", f"{word!r} is one argument too many")
+
+    def _put(self, param: Param, word: str) -> None:
+        value = convert(param, word)
+        self.values[param.name] = [*self.values.get(param.name, []), value] if takes_many(param) else value
+
+    def _wrong(self, reason: str, message: str) -> InvalidInput:
+        return InvalidInput(f"console.{reason}", message, f"Usage: {usage(self._op)}")
 
 
-def _put(param: Param, values: dict[str, Any], value: Any) -> None:
-    values[param.name] = [*values.get(param.name, []), value] if _is_list(param) else value
-
-
-def _spellings(op: Operation) -> Iterator[tuple[str, tuple[Param, bool | None]]]:
-    """Every way to spell an option, with what it switches to where it takes no value."""
+def _spellings(op: Operation) -> Iterator[tuple[str, Param]]:
+    """Every way to spell an option."""
     for param in op.params:
-        if param.arg.positional:
-            continue
-        is_switch = _plain_type(param) is bool
-        for name in {flag(param), *(spelled.partition("/")[0] for spelled in param.arg.flags)}:
-            yield name, (param, True if is_switch else None)
-        if is_switch:
-            yield "--no-" + flag(param)[2:], (param, False)
-
-
-def _items(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _is_list(param: Param) -> bool:
-    return getattr(param.type, "__origin__", None) is list
-
-
-def _plain_type(param: Param) -> Any:
-    """The type of one value: `int` for `int | None`, `str` for `list[str]`."""
-    options = [option for option in get_args(param.type) if option is not NoneType]
-    return options[0] if options else param.type
+        if not param.arg.positional:
+            for name in spellings(param):
+                yield name, param
 
 
 def _kind(wanted: Any) -> str:

@@ -11,7 +11,7 @@ from capctl.tui.messages import Call
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.gate_panel import still_needed
 from capctl.tui.wording import count, percent, rollout_share
-from engine.ops.spec import Danger
+from engine.ops.spec import Danger, Operation
 from engine.rollout.state import FULL, RolloutState
 from engine.settings import PRODUCTION
 
@@ -65,6 +65,11 @@ def question(call: Call, state: ConsoleState) -> Question:
         fields=() if down else _fields(state, target, broken=broken),
         grave=broken or (state.env == PRODUCTION and not down),
     )
+
+
+def needs_question(op: Operation) -> bool:
+    """Whether to ask before running: a slip of a finger may stop things, but not change what is enforced."""
+    return op.danger is not Danger.READ and op.id != "rollout.pause"
 
 
 def target_basis_points(call: Call, state: ConsoleState) -> int | None:

@@ -33,9 +33,10 @@ def page(lines: Iterable[Content]) -> Content:
     return Content("\n").join(lines)
 
 
-def heading(text: str, note: str = "") -> Content:
-    """The title of a panel, with a quiet note beside it."""
-    return row(Content.styled(text, "bold"), Content.styled(f"  {note}" if note else "", "$muted"))
+def heading(text: str, note: str, width: int) -> Content:
+    """The title of a panel: a word, a quiet note, and a rule to the panel's edge."""
+    title = row(Content.styled(text, "bold"), Content.styled(f"  {note}" if note else "", "$muted"))
+    return row(title, " ", Content.styled("─" * max(0, width - title.cell_length - 1), "$line")).truncate(width)
 
 
 def severity(value: float, limit: float) -> str:

@@ -6,14 +6,14 @@ A hanging operation therefore never stands in the way of the next one, which may
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 
 from capctl.tui.messages import Call, OperationDone, OperationFailed, OperationStarted
 from capctl.tui.poller import Mailbox, unexpected
 from engine.context import EngineContext
-from engine.errors import EngineError
+from engine.errors import EngineError, InvalidInput
 from engine.ops.run import run
 
 Spawn = Callable[[Callable[[], None]], None]
@@ -60,7 +60,14 @@ class Runner:
 
 def _run_once(ctx: EngineContext, call: Call) -> object:
     try:
-        return run(call.op, ctx, **call.arguments)
+        result = run(call.op, ctx, **call.arguments)
+        if isinstance(result, Iterator):
+            raise InvalidInput(
+                "console.stream",
+                f"{' '.join(call.op.command)} goes on and on",
+                "Run it in a shell; the screen itself watches.",
+            )
+        return result
     finally:
         if "store" in vars(ctx):
             ctx.store.close()

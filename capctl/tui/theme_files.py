@@ -1,7 +1,7 @@
 """Themes are data: YAML files with colours by meaning, turned into Textual themes.
 
 Screens never name a colour, only what it stands for (`$gate-open`, `$stale`). Each file gives two themes: the everyday
-one, and one for production that looks different from across the room. `themes/schema.json` is the same rules for editors.
+one, and one for production that looks different from across the room. `themes/schema.json` says the same to editors.
 """
 
 from __future__ import annotations

@@ -15,6 +15,11 @@ def share(ratio: float | None) -> str:
     return NOTHING if ratio is None or not math.isfinite(ratio) else f"{ratio * 100:.2f} %"
 
 
+def hundredths(ratio: float | None) -> str:
+    """A share in a column that is in percent: `0.12`."""
+    return NOTHING if ratio is None or not math.isfinite(ratio) else f"{ratio * 100:.2f}"
+
+
 def percent(value: float) -> str:
     """A percentage without needless decimals: `25 %`, `12.5 %`."""
     return f"{value:.2f}".rstrip("0").rstrip(".") + " %"
@@ -58,6 +63,16 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def age(seconds: float | None) -> str:
+    """How old something is, never younger than it is: whole seconds, rounded up."""
+    return NOTHING if seconds is None else duration(max(1, math.ceil(seconds)))
+
+
+def sentence(text: str) -> str:
+    """A fragment as a sentence begins: with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def clock_time(moment: datetime, zone: tzinfo | None) -> str:

@@ -15,7 +15,7 @@ from engine.context import EngineContext
 from engine.drift.counts import Counts
 from engine.drift.gate import Answer, Condition, GateReport, GateSettings
 from engine.drift.sample import Explanation
-from engine.errors import EngineError, Unavailable
+from engine.errors import Unavailable
 from engine.rollout.snapshot import ControlSnapshot, HistoryEntry, ReplicaView
 from engine.rollout.state import BreakGlass, Phase, RolloutPlan, RolloutState, Step
 from engine.settings import Settings
@@ -50,16 +50,18 @@ def rollout(phase: Phase = Phase.CANARY, basis_points: int = 2500, **changes: An
 def conditions(**answers: Answer) -> tuple[Condition, ...]:
     """The gate's conditions, all open but for the named ones."""
     told = [
-        ("source", 0.4, 60.0, "The newest report is 0.4 s old."),
-        ("hold_time", 134.0, 60.0, "134 s on this step; 60 s are asked for."),
-        ("samples", 412.0, 50.0, "412 enforced requests since the step began."),
-        ("drift", 0.0, 0.005, "0 of 412 enforced requests drifted; 489 more clean ones needed, about 2 min at 4/s."),
-        ("window_5m", 0.0, 0.005, "Over five minutes 0.00 % of the enforced requests drifted."),
-        ("errors_5xx", 0.0, 0.01, "0 of 1,648 answers were 5xx."),
-        ("latency_p95", 0.0128, 0.6, "95 % of the answers took less than 12.8 ms."),
-        ("noise", 0.0, 0.005, "No baseline disagreed with itself in 103 double evaluations."),
+        ("source", 0.4, 60.0, "last report 0.4 s ago"),
+        ("hold_time", 134.0, 60.0, "this step has lasted 2 min"),
+        ("samples", 412.0, 50.0, "412 requests since the step began"),
+        ("drift", 0.0, 0.005, "0 of 412 enforced requests drifted; 489 more clean ones needed, about 2 min at 4/s"),
+        ("window_5m", 0.0, 0.005, "0 of 412 enforced requests drifted in the last 5 minutes (0 %, limit 0.5 %)"),
+        ("errors_5xx", 0.0, 0.01, "0 of 1,648 answers were 5xx, limit 1 %"),
+        ("latency_p95", 0.0128, 0.6, "95 % of 1,648 answers took up to 12.8 ms, limit 600 ms"),
+        ("noise", 0.0, 0.005, "the baseline disagreed with itself in 0 of 103 checks"),
     ]
-    return tuple(Condition(name, answers.get(name, Answer.OPEN), value, limit, text) for name, value, limit, text in told)
+    return tuple(
+        Condition(name, answers.get(name, Answer.OPEN), value, limit, text) for name, value, limit, text in told
+    )
 
 
 def report(answer: Answer, **changes: Any) -> GateReport:
@@ -137,16 +139,20 @@ def empty() -> ControlSnapshot:
 def rolled_back() -> ControlSnapshot:
     """A candidate drifted, the gate closed, and the steward went back to 0 %."""
     drifting = Counts(requests=1020, enforced=255, over_block=21, under_block=3, preview_over_block=66, aa_samples=64)
-    why = "24 of 255 enforced requests drifted, limit 0.50 %"
+    why = "24 of 255 enforced requests drifted (9.41 %), the limit is 0.5 %"
+    recent = "24 of 255 enforced requests drifted in the last 5 minutes (9.41 %, limit 0.5 %)"
     shown = list(conditions(drift=Answer.CLOSED, window_5m=Answer.CLOSED))
-    shown[3] = replace(shown[3], value=0.0941, detail=f"{why}.")
-    shown[4] = replace(shown[4], value=0.0941)
+    shown[3] = replace(
+        shown[3], value=0.0941, detail="24 of 255 enforced requests drifted (9.41 %), above the limit of 0.5 %"
+    )
+    shown[4] = replace(shown[4], value=0.0941, detail=recent)
     state = rollout(Phase.ROLLED_BACK, 0, revision=6, actor="steward", reason=why)
     return snapshot(
         rollout=state,
         gate=report(Answer.CLOSED, n=255, mismatches=24, conditions=tuple(shown)),
         windows={"5m": drifting, "15m": drifting + Counts(requests=3000), "60m": drifting + Counts(requests=9000)},
         step=drifting,
+        replicas=tuple(replace(one, revision=6) for one in snapshot().replicas),
         explained=(
             Explanation("R3_regions", "intersection_found", "over_block", preview=False, count=21),
             Explanation("R5_audit_age", "above_maximum", "under_block", preview=False, count=3),
@@ -185,20 +191,26 @@ def out_of_reach() -> Any:
     raise AssertionError("this test opens no store")
 
 
-def context(*, env: str = "demo", read_only: bool = False, clock: ManualClock | None = None, **settings: Any) -> EngineContext:
+def context(
+    *, env: str = "demo", read_only: bool = False, clock: ManualClock | None = None, **settings: Any
+) -> EngineContext:
     """The operator's context at a frozen moment."""
-    chosen = Settings(env=env, state_dir=Path("/nonexistent"), poll_interval_s=2.0, **settings)
+    chosen = Settings(env=env, state_dir=Path("/nonexistent"), poll_interval_s=5.0, **settings)
     return EngineContext(
         settings=chosen, actor="anna", open_store=out_of_reach, clock=clock or ManualClock(NOW), read_only=read_only
     )
 
 
+TRACE = tuple(0.0006 * (1 + (i * 7) % 4) + (0.0035 if 70 <= i % 120 < 74 else 0.0) for i in range(150))
+"""A calm quarter of an hour with two short bumps."""
+
+DRIFTING_TRACE = (*TRACE[:-12], *(min(0.0941, 0.0008 * i * i) for i in range(12)))
+"""The same, until a candidate begins to drift."""
+
+
 def room(sample: Callable[[], ControlSnapshot], ctx: EngineContext | None = None, **options: Any) -> ControlRoom:
-    """A control room that polls by hand: `poll_once` takes a sample, and nothing else does."""
+    """A control room whose operations run at once, and whose poller takes one sample and then waits."""
     options.setdefault("spawn", lambda job: job())
-    return ControlRoom(
-        ctx or context(), sample=sample, zone=UTC, themes=load_themes([shipped_directory()]), **options
-    )
-
-
-__all__ = ["EngineError"]
+    app = ControlRoom(ctx or context(), sample=sample, zone=UTC, themes=load_themes([shipped_directory()]), **options)
+    app.state = replace(app.state, trace=DRIFTING_TRACE if sample in (rolled_back, closed) else TRACE)
+    return app

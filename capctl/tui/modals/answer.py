@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from capctl.cli.layout import render
+from capctl.cli.views.select import view_of
 from capctl.tui.modals.dialog import Dialog
+from engine.ops.spec import Operation
+
+TEXT_WIDTH: Final = 68
+"""Columns of the answer: the dialog without its padding."""
 
 
 class AnswerDialog(Dialog[None]):
@@ -29,7 +35,7 @@ class AnswerDialog(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the command and its answer."""
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog -broad"):
             yield Static(f"$ {self._command}", classes="title", markup=False)
             with VerticalScroll():
                 yield Static(self._text, markup=False)
@@ -40,9 +46,6 @@ class AnswerDialog(Dialog[None]):
         self.query_one(VerticalScroll).focus()
 
 
-def plain_text(result: Any) -> str:
-    """A result as text: YAML of its data."""
-    import yaml
-
-    data = result.to_json() if hasattr(result, "to_json") else result
-    return "done" if data is None else str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True)).rstrip()
+def plain_text(op: Operation, result: Any) -> str:
+    """A result in the words that the command line has for it."""
+    return "\n".join(render(view_of(op)(result), width=TEXT_WIDTH, color=False))

@@ -1,4 +1,4 @@
-"""The question before a change. Enter never says yes: Cancel has the focus, and `y` is another key than the one before."""
+"""The question before a change. Enter never says yes: Cancel has the focus, and `y` is not the key that asked."""
 
 from __future__ import annotations
 

@@ -69,10 +69,9 @@ class FormDialog(Dialog[dict[str, Any]]):
             field = self.query_one(f"#param-{param.name}", Input)
             text = field.value.strip()
             try:
-                if text:
+                # A required parameter left empty is converted too: its own type refuses nothing, or its rule says why.
+                if text or param.required:
                     values[param.name] = convert(param, text)
-                elif param.required:
-                    raise InvalidInput("console.missing", f"{_spoken(param)} is missing", param.arg.help)
             except InvalidInput as error:
                 self.query_one(".problem", Static).update(f"{error.message}. {error.hint}")
                 field.focus()

@@ -30,14 +30,6 @@ class RolloutScreen(Screen[None]):
     CSS_PATH = "rollout.tcss"
     AUTO_FOCUS = "RolloutSlider"
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-stacked"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS = [
-        (0, "-flat"),
-        (16, "-short"),
-        (24, "-normal"),
-        (36, "-tall"),
-    ]
-
     def compose(self) -> ComposeResult:
         """Lay out the panels."""
         yield Static(TOO_SMALL, id="too-small")
@@ -47,10 +39,11 @@ class RolloutScreen(Screen[None]):
             yield RolloutSlider(id="slider")
             with Container(id="evidence"):
                 yield Conditions(id="conditions")
-                yield DriftPanel(id="drift")
-                yield Traffic(id="traffic")
+                with Vertical(id="measures"):
+                    yield DriftPanel(id="drift")
+                    yield Traffic(id="traffic")
                 yield WhyPanel(id="why")
                 yield HistoryPanel(id="history")
-            yield ActivityLog(id="activity")
+                yield ActivityLog(id="activity")
         yield KeyBar()
         yield CommandBar()

@@ -47,9 +47,9 @@ class ActivityLog(Widget):
             return _line(self.activities[-1], width) if self.activities else _nothing()
         shown = self.activities[-(height - 1) :]
         return page(
-            [heading("Activity", "each line works in a shell"), *(_line(item, width) for item in shown)]
+            [heading("Activity", "each line works in a shell", width), *(_line(item, width) for item in shown)]
             if shown
-            else [heading("Activity"), _nothing()]
+            else [heading("Activity", "", width), _nothing()]
         )
 
 

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.events import Blur
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
@@ -57,7 +56,7 @@ class CommandBar(Input):
         self.remove_class("-open")
         self.screen.focus_next()
 
-    def on_blur(self, event: Blur) -> None:
+    def on_blur(self) -> None:
         """Hide the line when something else is used."""
         self.remove_class("-open")
 

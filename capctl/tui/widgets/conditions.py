@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Final
 
@@ -11,7 +12,7 @@ from textual.geometry import Size
 from capctl.tui.drawing import GLYPHS, TONES, cell, heading, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import NOTHING, count, duration, latency, share
+from capctl.tui.wording import NOTHING, age, count, duration, latency, sentence, share
 from engine.drift.gate import Answer, Condition, GateReport
 
 
@@ -20,11 +21,11 @@ def _whole(value: float | None) -> str:
 
 
 _SPELLING: Final[dict[str, tuple[str, Callable[[float | None], str], str]]] = {
-    "source": ("Data age", duration, "≤"),
+    "source": ("Data age", age, "≤"),
     "hold_time": ("Time on step", duration, "≥"),
     "samples": ("Requests", _whole, "≥"),
     "drift": ("Drift", share, "≤"),
-    "window_5m": ("Drift, 5 min", share, "≤"),
+    "window_5m": ("5-min drift", share, "≤"),
     "errors_5xx": ("5xx answers", share, "<"),
     "latency_p95": ("p95 latency", latency, "<"),
     "noise": ("A/A floor", share, "<"),
@@ -42,30 +43,40 @@ class Conditions(Panel):
     """The gate's conditions in their fixed order: the same one is always found in the same place."""
 
     def picture(self, state: ConsoleState, size: Size) -> Content:
-        """Draw one line for each condition, or two where there is room for the sentence."""
+        """Draw a line for each condition; where there is room, a sentence below each that is not met."""
         gate = state.gate
-        title = heading("Gate", _evidence(gate) if gate and not state.stale else "")
+        title = heading("Gate", _evidence(gate) if gate and not state.stale else "", size.width)
         if gate is None:
-            return page([title, Content.styled("asks nothing until a rollout is started", "$muted")])
-        roomy = size.width >= ROOMY_WIDTH and size.height > 2 * len(gate.conditions)
+            return page(
+                [title, Content.styled("asked once a rollout is started" if state.snapshot else NOTHING, "$muted")]
+            )
         lines = [title]
         for condition in gate.conditions:
             lines.append(condition_line(condition, size.width, stale=state.stale))
-            if roomy:
-                detail = "" if state.stale else condition.detail
-                lines.append(Content.styled(f"  {detail}", "$muted").truncate(size.width, ellipsis=True))
+            if size.width >= ROOMY_WIDTH and condition.answer is not Answer.OPEN and not state.stale:
+                lines += _explained(condition, size.width)
         return page(_fitted(lines, size.height))
+
+
+def label(condition: Condition) -> str:
+    """What a condition is called on the screen."""
+    return _SPELLING[condition.name][0] if condition.name in _SPELLING else condition.name.replace("_", " ")
+
+
+def _explained(condition: Condition, width: int) -> list[Content]:
+    lines = textwrap.wrap(sentence(condition.detail), width - 2)
+    return [Content.styled(f"  {line}", "$muted") for line in lines]
 
 
 def condition_line(condition: Condition, width: int, *, stale: bool) -> Content:
     """A condition as a row: glyph, label, value, limit. Stale: neither answer nor value."""
-    label, spell, relation = _SPELLING.get(condition.name, (condition.name.replace("_", " "), share, "≤"))
+    _, spell, relation = _SPELLING.get(condition.name, ("", share, "≤"))
     value = NOTHING if stale else spell(condition.value)
     limit = "" if condition.limit is None else f"{relation} {spell(condition.limit)}"
     tone = "$stale" if stale else TONES[condition.answer]
     return row(
         Content.styled("? " if stale else f"{GLYPHS[condition.answer]} ", f"bold {tone}"),
-        cell(label, 14, "" if stale or condition.answer is Answer.OPEN else tone),
+        cell(label(condition), 14, "" if stale or condition.answer is Answer.OPEN else tone),
         cell(value, 10, "$stale" if stale else "bold", right=True),
         cell(limit, 11, "$muted", right=True),
     ).truncate(width, ellipsis=True)

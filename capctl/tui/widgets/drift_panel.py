@@ -10,48 +10,40 @@ from textual.geometry import Size
 from capctl.tui.drawing import cell, gauge, heading, page, row, severity, trace
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import NOTHING, count, share
+from capctl.tui.wording import NOTHING, count, duration, hundredths, share
 from engine.drift.counts import Counts
 from engine.drift.sample import WINDOWS
 
-_LABELS: Final = {"5m": "5 min", "15m": "15 min", "60m": "60 min"}
-_LABEL_WIDTH: Final = 7
-_NUMBER_WIDTH: Final = 8
+_WINDOW_LABELS: Final = {"5m": "5 min", "15m": "15 min", "60m": "60 min"}
+_LABEL: Final = 7
+_NUMBER: Final = 6
+_ROOMY_ROWS: Final = 5
+"""With so many rows to spare the trace gets several, and its limit a line."""
 
 
 class DriftPanel(Panel):
-    """Share of requests whose verdicts differ, measured over rolling windows."""
+    """Share of requests whose verdicts differ, measured over rolling windows; numbers in percent."""
 
     def picture(self, state: ConsoleState, size: Size) -> Content:
-        """Draw a row for each window, then direction, noise and the trace with what height is left."""
-        limit = state.limits.drift_max_ratio
+        """Draw a row for each window, then direction and noise, then the trace with what height is left."""
+        limit, width = state.limits.drift_max_ratio, size.width
         preview = state.rollout is None or state.rollout.basis_points == 0
-        lines = [heading("Drift", f"limit {share(limit)}"), _titles(size.width, preview=preview)]
+        lines = [heading("Drift", f"in %, limit {hundredths(limit)}", width), _titles(width, preview=preview)]
         for name in WINDOWS:
             counts = state.snapshot.windows.get(name) if state.snapshot and state.measured else None
-            lines.append(_window(name, counts, limit, size.width, preview=preview))
+            lines.append(_window(name, counts, limit, width, preview=preview))
         step = state.snapshot.step if state.snapshot and state.measured else None
         lines += [_directions(step, preview=preview), _noise(step)]
-        room = size.height - len(lines) - 1
-        rows = 5 if room >= 6 else 1
-        if room >= 0:
-            if rows > 1:
-                lines.append(Content(""))
-            label = _LABEL_WIDTH if rows == 1 else 0
-            drawn = trace(state.trace, limit, size.width - label, rows)
-            lines += [row(Content.styled(cell("trace", label).plain, "$muted"), drawn[0])] if rows == 1 else drawn
-        return page(lines)
+        return page([*lines, *_trace(state, limit, width, size.height - len(lines))])
 
 
 def _titles(width: int, *, preview: bool) -> Content:
-    bar = _bar_width(width)
     first = "preview" if preview else "enforced"
     return row(
-        cell("", _LABEL_WIDTH),
-        cell(first, _NUMBER_WIDTH, "$muted", right=True),
-        " " * (bar + 2),
-        cell("all", _NUMBER_WIDTH, "$muted", right=True),
-        cell("" if preview else "preview", _NUMBER_WIDTH, "$muted", right=True),
+        cell("", _LABEL),
+        Content.styled(first.ljust(_NUMBER + 2 + _bar_width(width)), "$muted"),
+        cell("all", _NUMBER, "$muted", right=True),
+        cell("" if preview else "preview", _NUMBER + 2, "$muted", right=True),
     )
 
 
@@ -59,13 +51,13 @@ def _window(name: str, counts: Counts | None, limit: float, width: int, *, previ
     shown = _basis(counts, preview=preview)
     tone = "$muted" if shown is None else severity(shown, limit)
     return row(
-        cell(_LABELS[name], _LABEL_WIDTH, "$muted"),
-        cell(share(shown), _NUMBER_WIDTH, f"bold {tone}", right=True),
+        cell(_WINDOW_LABELS[name], _LABEL, "$muted"),
+        cell(hundredths(shown), _NUMBER, f"bold {tone}", right=True),
         " ",
         gauge(shown, limit, _bar_width(width)),
         " ",
-        cell(share(counts.drift_ratio if counts and counts.requests else None), _NUMBER_WIDTH, right=True),
-        cell("" if preview else share(_previewed(counts)), _NUMBER_WIDTH, "$muted", right=True),
+        cell(hundredths(counts.drift_ratio if counts and counts.requests else None), _NUMBER, right=True),
+        cell("" if preview else hundredths(_previewed(counts)), _NUMBER + 2, "$muted", right=True),
     )
 
 
@@ -83,24 +75,41 @@ def _previewed(counts: Counts | None) -> float | None:
 
 
 def _bar_width(width: int) -> int:
-    return max(5, width - _LABEL_WIDTH - 3 * _NUMBER_WIDTH - 2)
+    return max(3, width - _LABEL - 3 * _NUMBER - 4)
 
 
 def _directions(step: Counts | None, *, preview: bool) -> Content:
     if step is None:
-        return row(cell("step", _LABEL_WIDTH, "$muted"), NOTHING)
-    over, under, unknown = (
+        return row(cell("step", _LABEL, "$muted"), Content.styled(NOTHING, "$muted"))
+    numbers = (
         (step.preview_over_block, step.preview_under_block, step.preview_unknown)
         if preview
         else (step.over_block, step.under_block, step.unknown)
     )
-    parts: list[Content | str] = [cell("step", _LABEL_WIDTH, "$muted")]
-    for number, word in ((over, "over"), (under, "under"), (unknown, "unknown")):
+    parts: list[Content | str] = [cell("step", _LABEL, "$muted")]
+    for number, word in zip(numbers, ("over", "under", "unknown"), strict=True):
         parts += [Content.styled(count(number), "bold" if number else ""), Content.styled(f" {word}  ", "$muted")]
     return row(*parts)
 
 
 def _noise(step: Counts | None) -> Content:
-    floor = share(step.aa_floor) if step and step.aa_samples else NOTHING
-    looked = f"  of {count(step.aa_samples)} evaluated twice" if step and step.aa_samples else ""
-    return row(cell("A/A", _LABEL_WIDTH, "$muted"), floor, Content.styled(looked, "$muted"))
+    checked = step is not None and step.aa_samples > 0
+    floor = share(step.aa_floor) if step and checked else NOTHING
+    of = f" noise floor, {count(step.aa_samples)} checks" if step and checked else " noise floor"
+    return row(cell("A/A", _LABEL, "$muted"), floor, Content.styled(of, "$muted"))
+
+
+def _trace(state: ConsoleState, limit: float, width: int, room: int) -> list[Content]:
+    """The trace, in one row or, where there is room, as a chart under a title that says how far back it goes."""
+    if room < 1:
+        return []
+    values = state.trace if state.measured else ()
+    if room < _ROOMY_ROWS:
+        return [row(cell("trace", _LABEL, "$muted"), *trace(values, limit, width - _LABEL))]
+    rows = min(8, (room - 2) // 2 * 2)
+    span = duration(min(width, len(values)) * state.interval_s)
+    return [
+        Content(""),
+        Content.styled(f"last {span}, limit dashed", "$muted"),
+        *trace(values, limit, width, rows),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Final
 
 from textual.content import Content
 from textual.geometry import Size
@@ -11,12 +12,15 @@ from textual.geometry import Size
 from capctl.tui.drawing import GLYPHS, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import clock_time, count, duration, percent, rollout_share
+from capctl.tui.wording import age, clock_time, count, duration, percent, rollout_share, sentence
 from engine.drift.gate import Answer, GateReport
 from engine.rollout.state import Phase, RolloutState
 
-BADGE_WIDTH = 18
+BADGE_WIDTH: Final = 20
 """Cells of the badge with the answer."""
+
+LONGEST_SPACED: Final = 8
+"""Letters of the longest word that fits the badge with spaces between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class GatePanel(Panel):
         headline = gate_headline(state)
         texts = [
             Content.styled(headline.title, f"bold {TEXT_TONES[headline.tone]}"),
-            Content(headline.detail),
+            Content(sentence(headline.detail)),
             _standing(state, self.room.zone),
         ]
         above = (size.height - len(texts)) // 2
@@ -60,7 +64,7 @@ class GatePanel(Panel):
         return page(lines)
 
 
-TEXT_TONES = {
+TEXT_TONES: Final = {
     "open": "$gate-open",
     "hold": "$gate-hold",
     "closed": "$gate-closed",
@@ -68,7 +72,7 @@ TEXT_TONES = {
     "idle": "$foreground",
 }
 
-BADGE_TONES = {
+BADGE_TONES: Final = {
     "open": "$ink on $gate-open",
     "hold": "$ink on $gate-hold",
     "closed": "$ink on $gate-closed",
@@ -83,7 +87,7 @@ def gate_headline(state: ConsoleState) -> Headline:
         return _without_data(state)
     if state.lost:
         reason = state.failure.message if state.failure else "The store does not answer"
-        return Headline("STALE", "?", "stale", f"No answer for {duration(state.sample_age_s)}", reason)
+        return Headline("STALE", "?", "stale", f"No answer for {age(state.sample_age_s)}", reason)
     if state.rollout is None:
         return Headline("NO ROLLOUT", "·", "idle", "No rollout has been started", _how_to_start(state))
     if state.stale:
@@ -91,7 +95,7 @@ def gate_headline(state: ConsoleState) -> Headline:
             "STALE",
             "?",
             "stale",
-            f"No measurement for {duration(state.evidence_age_s)}",
+            f"No measurement for {age(state.evidence_age_s)}",
             "The verifiers are silent: nothing is known about drift. Rolling back works.",
         )
     return _answer(state, state.rollout, state.gate)
@@ -105,9 +109,7 @@ def _without_data(state: ConsoleState) -> Headline:
 
 def _how_to_start(state: ConsoleState) -> str:
     return (
-        "This console is read-only."
-        if state.read_only
-        else "Type :rollout start to begin at 0 %, where all is measured."
+        "This console is read-only." if state.read_only else "s starts one at 0 %: all is measured, nothing enforced."
     )
 
 
@@ -116,6 +118,9 @@ def _answer(state: ConsoleState, rollout: RolloutState, gate: GateReport | None)
         return Headline("UNKNOWN", "?", "stale", "The gate has not been asked", "")
     word, glyph = gate.answer.value.upper(), GLYPHS[gate.answer]
     detail = next((c.detail for c in gate.conditions if c.answer is gate.answer is not Answer.OPEN), _all_hold(gate))
+    if still_needed(gate):
+        # What is still needed stands in the title already.
+        detail = detail.partition(";")[0]
     return Headline(word, glyph, gate.answer.value, _advice(state, rollout, gate), detail)
 
 
@@ -175,5 +180,7 @@ def phase_word(rollout: RolloutState) -> str:
 
 
 def _badge_line(headline: Headline, y: int, height: int) -> Content:
-    text = f"{headline.glyph}  {headline.word}" if y == height // 2 else ""
+    roomy = height >= 5 and len(headline.word) <= LONGEST_SPACED
+    word = " ".join(headline.word) if roomy else headline.word
+    text = f"{headline.glyph}  {word}" if y == height // 2 else ""
     return Content.styled(text.center(BADGE_WIDTH), f"bold {BADGE_TONES[headline.tone]}")

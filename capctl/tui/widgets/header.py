@@ -8,7 +8,7 @@ from textual.geometry import Size
 from capctl.tui.drawing import row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import clock_time, duration, short_hash, zone_name
+from capctl.tui.wording import age, clock_time, short_hash, zone_name
 from engine.settings import PRODUCTION
 
 
@@ -52,9 +52,9 @@ def _age(state: ConsoleState) -> Content:
     if state.snapshot is None:
         return Content.styled("no data yet", "$muted")
     if state.lost:
-        return Content.styled(f"? STALE {duration(state.sample_age_s)}", "bold $stale")
+        return Content.styled(f"? STALE {age(state.sample_age_s)}", "bold $stale")
     if state.evidence_age_s is None:
         return Content.styled("no measurements", "$muted")
     if state.stale:
-        return Content.styled(f"? STALE {duration(state.evidence_age_s)}", "bold $stale")
-    return Content.styled(f"data {duration(state.evidence_age_s)} old", "$muted")
+        return Content.styled(f"? STALE {age(state.evidence_age_s)}", "bold $stale")
+    return Content.styled(f"data {age(state.evidence_age_s)} old", "$muted")

@@ -8,7 +8,7 @@ from textual.geometry import Size
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import clock_time, percent
+from capctl.tui.wording import NOTHING, clock_time, percent
 
 
 class HistoryPanel(Panel):
@@ -16,7 +16,7 @@ class HistoryPanel(Panel):
 
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw a line for each transition."""
-        lines = [heading("History")]
+        lines = [heading("History", "", size.width)]
         entries = state.snapshot.history if state.snapshot else ()
         for entry in entries:
             bad = entry.action == "rollback"
@@ -30,5 +30,5 @@ class HistoryPanel(Panel):
                 ).truncate(size.width, ellipsis=True)
             )
         if not entries:
-            lines.append(Content.styled("nothing yet", "$muted"))
+            lines.append(Content.styled("nothing yet" if state.snapshot else NOTHING, "$muted"))
         return page(lines[: size.height] if size.height else lines)

@@ -19,7 +19,7 @@ HELP: Final = KeyHint("?", "help", reason="")
 
 
 class KeyBar(Panel):
-    """Key hints in order of importance; as many as fit. A key that cannot be used now is dim and says why if pressed."""
+    """Key hints, most important first, as many as fit. One that makes no sense now is dim, and says why if pressed."""
 
     DEFAULT_CSS = """
     KeyBar { height: 1; dock: bottom; background: $surface; padding: 0 1; }

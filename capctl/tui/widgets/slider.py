@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from capctl.tui.drawing import GLYPHS, TONES, page, row
 from capctl.tui.messages import PercentProposed
 from capctl.tui.state import ConsoleState
-from capctl.tui.widgets.gate_panel import still_needed
+from capctl.tui.widgets.conditions import label
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import percent, rollout_share
 from engine.drift.gate import Answer
@@ -57,7 +57,7 @@ class RolloutSlider(Panel, can_focus=True):
         """Draw the track, the plan's steps under it, and what the gate lets through."""
         rollout = state.rollout
         if rollout is None:
-            return page([_empty_track(size.width), Content(""), Content.styled("nothing is enforced", "$muted")])
+            return page([_empty_track(size.width), Content(""), _without_rollout(state)])
         return page(
             [
                 track(state, rollout, self.chosen, size.width, focused=self.has_focus),
@@ -156,8 +156,10 @@ def lock_line(state: ConsoleState, rollout: RolloutState, chosen: int | None) ->
     following = state.snapshot.next_percent if state.snapshot else None
     if rollout.phase is Phase.PAUSED:
         return Content.styled(f"‖ Paused at {here}: space resumes.", "$gate-hold")
+    if rollout.phase is Phase.ROLLED_BACK:
+        return Content.styled("Nothing is enforced. s starts again at 0 %.", "$muted")
     if following is None:
-        return Content.styled(f"No step above {here}. ← chooses a lower share.", "$muted")
+        return Content.styled(f"No step of the plan above {here}. ← chooses a lower share.", "$muted")
     if state.answer is Answer.OPEN:
         return Content.styled(
             f"{GLYPHS[Answer.OPEN]} Unlocked to {percent(following)}: p, or → and Enter.", "$gate-open"
@@ -180,9 +182,9 @@ def _locked(state: ConsoleState, here: str) -> Content:
         return Content.styled(f"? Locked above {here}: nothing current is known.", "$stale")
     if state.answer is Answer.OPEN:
         return Content.styled("Further than the plan's next step: the gate decides.", "$gate-hold")
-    needed = still_needed(state.gate) if state.answer is Answer.HOLD else "a limit is broken"
-    reason = f": {needed}" if needed else ""
-    return Content.styled(f"{GLYPHS[state.answer]} Locked above {here}{reason}.", TONES[state.answer])
+    names = ", ".join(label(item).lower() for item in state.gate.conditions if item.answer is state.answer)
+    word = "waits for" if state.answer is Answer.HOLD else "broken:"
+    return Content.styled(f"{GLYPHS[state.answer]} Locked above {here}, {word} {names}.", TONES[state.answer])
 
 
 def _unlocked_to(state: ConsoleState, rollout: RolloutState) -> int:
@@ -202,6 +204,13 @@ def _label(cells: list[Content], place: int, text: str, style: str) -> None:
     text = f" {text} "
     start = min(len(cells) - len(text), max(0, place - len(text) // 2))
     cells[start : start + len(text)] = [Content.styled(letter, style) for letter in text]
+
+
+def _without_rollout(state: ConsoleState) -> Content:
+    """Nothing is enforced where it is certain that there is no rollout; otherwise nothing is claimed."""
+    if state.snapshot is None or state.lost:
+        return Content.styled("? Where the rollout stands is not known.", "$stale")
+    return Content.styled("Nothing is enforced.", "$muted")
 
 
 def _empty_track(width: int) -> Content:

@@ -8,7 +8,7 @@ from textual.geometry import Size
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import count
+from capctl.tui.wording import count, sentence
 from engine.drift.sample import Explanation
 
 
@@ -18,12 +18,10 @@ class WhyPanel(Panel):
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw problems first, then a line for each rule."""
         snapshot = state.snapshot
-        lines = [heading("Why", "rules that explain the drift")]
+        lines = [heading("Why", "the rules behind the drift", size.width)]
         if snapshot is None:
             return page(lines)
-        lines += [
-            Content.styled(f"! {text}", "$gate-hold").truncate(size.width, ellipsis=True) for text in snapshot.problems
-        ]
+        lines += [_problem(text, size.width) for text in snapshot.problems]
         if not state.measured:
             lines.append(Content.styled("nothing current", "$muted"))
         elif snapshot.explained:
@@ -31,6 +29,10 @@ class WhyPanel(Panel):
         else:
             lines.append(Content.styled("no verdict differs", "$muted"))
         return page(lines[: size.height] if size.height else lines)
+
+
+def _problem(text: str, width: int) -> Content:
+    return Content.styled(f"! {sentence(text)}", "$gate-hold").truncate(width, ellipsis=True)
 
 
 def _explanation(item: Explanation, width: int) -> Content:
