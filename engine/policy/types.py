@@ -166,8 +166,12 @@ def _sub(node: Ast, kinds: list[Type], report: Report) -> Type:
     return _arithmetic(node, kinds, _DIFFERENCES, report)
 
 
-def _numeric(node: Ast, kinds: list[Type], report: Report) -> Type:
-    return _arithmetic(node, kinds, {(NUMBER,) * len(kinds): NUMBER}, report)
+def _mul(node: Ast, kinds: list[Type], report: Report) -> Type:
+    return _arithmetic(node, kinds, {(NUMBER, NUMBER): NUMBER}, report)
+
+
+def _abs(node: Ast, kinds: list[Type], report: Report) -> Type:
+    return _arithmetic(node, kinds, {(NUMBER,): NUMBER, (DURATION,): DURATION}, report)
 
 
 def _arithmetic(node: Ast, kinds: list[Type], table: Mapping[tuple[Type, ...], Type], report: Report) -> Type:
@@ -188,6 +192,7 @@ _SUMS: Final[Mapping[tuple[Type, ...], Type]] = {
     (NUMBER, NUMBER): NUMBER,
     (DURATION, DURATION): DURATION,
     (DATE, DURATION): DATE,
+    (DURATION, DATE): DATE,
 }
 _DIFFERENCES: Final[Mapping[tuple[Type, ...], Type]] = {
     (NUMBER, NUMBER): NUMBER,
@@ -203,6 +208,6 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Ast, list[Type], Report], Type]]] = {
     "sum": _sum,
     "add": _add,
     "sub": _sub,
-    "mul": _numeric,
-    "abs": _numeric,
+    "mul": _mul,
+    "abs": _abs,
 }
