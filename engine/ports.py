@@ -173,6 +173,10 @@ class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, AuditLo
         """Differs after any process has committed a change to policies, sets or rollouts. Cheap: poll it."""
         ...
 
+    def check(self) -> Sequence[str]:
+        """Read everything and say what is not as it should be, a sentence each; empty when all is well."""
+        ...
+
     def rehearsal(self) -> AbstractContextManager[None]:
         """Run the body for real and undo everything it stored: a dry run on the real code."""
         ...

@@ -20,13 +20,13 @@ _CURRENT = "FROM rollout JOIN rollout_change USING (policy_id, revision)"
 def current(connection: sqlite3.Connection, policy_id: str) -> RolloutState | None:
     """Where a policy's rollout stands."""
     row = connection.execute(f"SELECT state {_CURRENT} WHERE policy_id = ?", (policy_id,)).fetchone()
-    return None if row is None else _state(row[0])
+    return None if row is None else read_state(row[0])
 
 
 def everything_current(connection: sqlite3.Connection) -> Sequence[RolloutState]:
     """Where every rollout stands, by policy."""
     rows = connection.execute(f"SELECT state {_CURRENT} ORDER BY policy_id")
-    return [_state(state) for (state,) in rows]
+    return [read_state(state) for (state,) in rows]
 
 
 def check_expected(connection: sqlite3.Connection, change: RolloutChange, expected_revision: int | None) -> None:
@@ -74,10 +74,11 @@ def history(connection: sqlite3.Connection, policy_id: str, *, limit: int) -> Se
         "SELECT state, action, evidence FROM rollout_change WHERE policy_id = ? ORDER BY revision DESC LIMIT ?",
         (policy_id, limit),
     )
-    return [RolloutChange(_state(state), action, _json(evidence)) for state, action, evidence in rows]
+    return [RolloutChange(read_state(state), action, _json(evidence)) for state, action, evidence in rows]
 
 
-def _state(stored: bytes) -> RolloutState:
+def read_state(stored: bytes) -> RolloutState:
+    """A state from its stored form. Raises InvalidInput."""
     return from_json(_json(stored))
 
 

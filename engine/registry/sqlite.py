@@ -213,6 +213,16 @@ class SqliteStore:
         with self._database.read() as connection:
             return changes.counted(connection)
 
+    def check(self) -> Sequence[str]:
+        from engine.registry import inspection
+
+        with self._database.read() as connection:
+            connection.execute("SAVEPOINT looking")
+            try:
+                return list(inspection.problems(connection))
+            finally:
+                connection.execute("RELEASE looking")
+
     def rehearsal(self) -> AbstractContextManager[None]:
         return self._database.rehearsal()
 
