@@ -90,21 +90,15 @@ def _disk(ctx: EngineContext) -> Check:
 
 def _store(ctx: EngineContext) -> Check:
     path = ctx.settings.store_path
-    breaks = _audit_breaks(ctx)
-    if breaks:
-        return Check("store", "fail", breaks, "Keep the file as it is and compare it with the latest backup.")
+    problems = ctx.store.check()
+    if problems:
+        found = "; ".join(problems[:3]) + (f"; {len(problems) - 3} more" if len(problems) > 3 else "")
+        return Check("store", "fail", found, "Keep the file as it is and compare it with the latest backup.")
     if not path.exists():
         return Check("store", "warn", "no registry yet", "The first change makes it.")
     if not os.access(path, os.W_OK):
         return Check("store", "fail", "the registry can be read, not written", f"Make {path.name} writable for you.")
     return Check("store", "ok", f"{path.name}, {path.stat().st_size // 1024:,} kB, audit trail unbroken")
-
-
-def _audit_breaks(ctx: EngineContext) -> str:
-    from engine.audit import verify_chain
-
-    first = next(iter(verify_chain(ctx.store.audit_lines())), None)
-    return f"the audit trail is broken at record {first.position}: {first.problem}" if first else ""
 
 
 def _registered(ctx: EngineContext, policy_id: str) -> Iterator[Check]:
