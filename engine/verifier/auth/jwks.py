@@ -93,15 +93,14 @@ class JwksCache:
 
     async def find(self, kid: str) -> IssuerKey:
         keys = await self._current()
-        if kid not in keys.by_kid and self._since_attempt() >= UNKNOWN_KID_S:
+        if kid not in keys.by_kid and (self._refresh is not None or self._since_attempt() >= UNKNOWN_KID_S):
             await self._renewed()
             keys = self._believable()
         return keys.find(kid)
 
     async def _current(self) -> IssuerKeys:
         if self._keys is None or self.age_s >= RENEW_AFTER_S:
-            if self._since_attempt() >= RETRY_S or not self._failing:
-                self._start()
+            self._start()
             # A set past its time is still used while the issuer is known to be away; else it is worth the wait.
             if self._keys is None or self.age_s >= TTL_S + (STALE_S if self._failing else 0.0):
                 await self._renewed()
@@ -116,9 +115,10 @@ class JwksCache:
         return self._clock.monotonic() - self._attempted_at
 
     def _start(self) -> None:
+        """Start a fetch, unless one is under way or one has just failed."""
         import asyncio
 
-        if self._refresh is None:
+        if self._refresh is None and not (self._failing and self._since_attempt() < RETRY_S):
             self._attempted_at = self._clock.monotonic()
             self._refresh = asyncio.create_task(self._renew())
             self._refresh.add_done_callback(self._finished)
@@ -130,8 +130,7 @@ class JwksCache:
         """Wait for the fetch that is under way, or for a new one where it is time for that."""
         import asyncio
 
-        if self._refresh is None and (self._since_attempt() >= RETRY_S or not self._failing):
-            self._start()
+        self._start()
         if self._refresh is not None:
             # Shielded: a client that hangs up must not end the fetch that others wait for.
             await asyncio.shield(self._refresh)

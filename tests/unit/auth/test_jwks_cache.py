@@ -192,6 +192,28 @@ async def test_a_client_that_hangs_up_does_not_end_the_fetch_of_others(forge: An
     assert (await patient).algorithms == {"EdDSA", "Ed25519"}
 
 
+async def test_a_new_key_waits_for_the_fetch_that_is_under_way(forge: Any, clock: ManualClock) -> None:
+    """A rotation is seen by the renewal that runs already; the first token under the new key is not turned away."""
+    gate, kinds = asyncio.Event(), ["rsa"]
+
+    async def slow() -> bytes:
+        await gate.wait()
+        return serving(forge, *kinds)()
+
+    cache = JwksCache(slow, clock=clock, on_change=lambda: None)
+    gate.set()
+    await cache.find("rsa")
+    gate.clear()
+    kinds.append("ed")
+    clock.advance(241)
+    await cache.find("rsa")
+    early = asyncio.create_task(cache.find("ed"))
+    await settle()
+    assert not early.done()
+    gate.set()
+    assert (await early).algorithms == {"EdDSA", "Ed25519"}
+
+
 async def test_only_a_changed_set_forgets_the_tokens(
     online: TokenVerifier, fetch: Any, forge: Any, clock: ManualClock
 ) -> None:

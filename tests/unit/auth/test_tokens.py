@@ -189,6 +189,14 @@ def test_only_a_date_is_an_expiry(config: IssuerConfig, exp: Any) -> None:
     assert denied.value.reason is AuthReason.CLAIMS
 
 
+def test_claims_are_held_to_the_issuer_whose_keys_were_used(config: IssuerConfig) -> None:
+    """However the configuration was chosen."""
+    claims = {"iss": "https://other.example", "aud": AUDIENCE, "sub": "a", "exp": 60}
+    with pytest.raises(AuthError) as denied:
+        check_claims(claims, config, now_s=0)
+    assert denied.value.reason is AuthReason.ISSUER
+
+
 def test_every_problem_of_a_jws_is_a_reason() -> None:
     """The label of the metric is a closed list, whichever layer found the fault."""
     assert {problem.value for problem in JwsProblem} <= {reason.value for reason in AuthReason}
