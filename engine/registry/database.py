@@ -112,16 +112,19 @@ class Database:
         Raises:
             Unavailable: Another thread of this process writes for too long.
         """
-        with faults.told(self.path), self._alone():
+        with self._alone():
             outer, self._rehearsing = self._rehearsing, True
             inner = self._in_transaction()
             if inner:
-                self._connected_writer().execute("SAVEPOINT rehearsal")
+                with faults.told(self.path):
+                    self._connected_writer().execute("SAVEPOINT rehearsal")
             try:
+                # Whatever the block raises is its own: an OSError of its may be about any file.
                 yield
             finally:
                 self._rehearsing = outer
-                self._undo(to_savepoint=inner)
+                with faults.told(self.path):
+                    self._undo(to_savepoint=inner)
 
     def close(self) -> None:
         """Close both connections. The next use opens them again."""

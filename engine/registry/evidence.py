@@ -36,11 +36,15 @@ def about(connection: sqlite3.Connection, policy_id: str) -> Sequence[ReplicaSam
     return [_decode(replica, sample) for replica, sample in rows]
 
 
-def forget_silent(connection: sqlite3.Connection, policy_id: str, *, now: datetime) -> None:
-    """Drop the reports of replicas that have been silent for long, when a new step makes them worthless."""
-    rows = connection.execute("SELECT replica, at FROM evidence WHERE policy_id = ?", (policy_id,)).fetchall()
-    silent = [(policy_id, replica) for replica, at in rows if from_rfc3339(at) < now - KEPT_AFTER_STEP]
-    connection.executemany("DELETE FROM evidence WHERE policy_id = ? AND replica = ?", silent)
+def forget_silent(connection: sqlite3.Connection, policy_id: str, *, step_id: str, now: datetime) -> None:
+    """Drop what replicas that are long gone said about steps that are over."""
+    rows = connection.execute("SELECT replica, at, sample FROM evidence WHERE policy_id = ?", (policy_id,)).fetchall()
+    gone = [
+        (policy_id, replica)
+        for replica, at, sample in rows
+        if from_rfc3339(at) < now - KEPT_AFTER_STEP and json.loads(sample).get("step_id") != step_id
+    ]
+    connection.executemany("DELETE FROM evidence WHERE policy_id = ? AND replica = ?", gone)
 
 
 def _encode(sample: ReplicaSample) -> bytes:

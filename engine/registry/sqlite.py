@@ -149,7 +149,7 @@ class SqliteStore:
             rollouts.check_expected(connection, change, expected_revision)
             record = audit_log.append(connection, audit, at=state.changed_at)
             rollouts.add(connection, change, record)
-            evidence.forget_silent(connection, state.policy_id, now=state.changed_at)
+            evidence.forget_silent(connection, state.policy_id, step_id=state.step_id, now=state.changed_at)
             changes.count(connection)
 
     def rollout_history(self, policy_id: str, *, limit: int = 50) -> Sequence[RolloutChange]:

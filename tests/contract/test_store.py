@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -164,8 +165,7 @@ class TestRollouts:
 
     def test_a_candidate_that_is_not_stored_cannot_be_rolled_out(self, store: Store) -> None:
         ir = make_ir("p.v1-new")
-        state = first_state()
-        object.__setattr__(state, "candidate_ir_hash", ir.ir_hash)
+        state = replace(first_state(), candidate_ir_hash=ir.ir_hash)
         with pytest.raises(NotFound):
             store.commit_rollout(make_change(state), expected_revision=None, audit=make_event())
         assert (store.rollout("p.v1"), store.audit_head().seq) == (None, 0)
@@ -230,11 +230,15 @@ class TestEvidence:
         store.report_evidence([sample])
         assert sample in store.evidence("p.v1")
 
-    def test_replicas_long_gone_are_forgotten_when_the_rollout_moves(self, store: Store) -> None:
-        state = first_state()
-        store.report_evidence([make_sample("gone", at=AT - timedelta(days=2)), make_sample("here", at=AT)])
-        store.commit_rollout(make_change(state), expected_revision=None, audit=make_event())
-        assert [sample.replica for sample in store.evidence("p.v1")] == ["here"]
+    def test_replicas_long_gone_are_forgotten_when_their_step_is_over(self, store: Store) -> None:
+        """What they said about the current step stays: it is evidence, whoever died since."""
+        state = next_state(first_state())
+        store.commit_rollout(make_change(first_state()), expected_revision=None, audit=make_event())
+        long_ago = AT - timedelta(days=2)
+        silent_in_this_step = replace(make_sample("silent", at=long_ago), step_id=state.step_id)
+        store.report_evidence([make_sample("gone", at=long_ago), make_sample("here"), silent_in_this_step])
+        store.commit_rollout(make_change(state), expected_revision=1, audit=make_event())
+        assert [sample.replica for sample in store.evidence("p.v1")] == ["here", "silent"]
 
 
 class TestAudit:

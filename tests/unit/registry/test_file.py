@@ -90,6 +90,12 @@ class TestComingIntoBeing:
         assert store.audit_head().seq == 0
         assert not path.parent.exists()
 
+    def test_an_error_about_another_file_is_not_taken_for_one_about_the_registry(
+        self, open_store: Callable[..., SqliteStore]
+    ) -> None:
+        with pytest.raises(PermissionError), open_store().rehearsal():
+            raise PermissionError(13, "not this file", "plan.json")
+
     def test_the_first_write_makes_it_for_its_owner_only(
         self, open_store: Callable[..., SqliteStore], path: Path
     ) -> None:
