@@ -145,13 +145,7 @@ class _Script:
         changes = [c for c in self._ctx.store.rollout_history(POLICY_ID) if c.state.revision > self._revision]
         for change in reversed(changes):
             self._revision = change.state.revision
-            yield self._event(_EVENT_OF.get(change.action, change.action), **_change(change), **self._rules(change))
-
-    def _rules(self, change: RolloutChange) -> dict[str, Any]:
-        """The rules that explain a rollback: those of the step that was left, which its reports still show."""
-        if change.action != "rollback":
-            return {}
-        return {"rules": change.evidence.get("explained", [])}
+            yield self._event(_EVENT_OF.get(change.action, change.action), **_change(change))
 
     def _gate_changes(self, report: GateReport | None) -> Iterator[DemoEvent]:
         if report is None or report.answer is self._answer:
@@ -217,4 +211,13 @@ def _change(change: RolloutChange) -> dict[str, Any]:
         "revision": state.revision,
         "actor": state.actor,
         "why": state.reason,
+        **({"rules": _rules(change)} if change.action == "rollback" else {}),
     }
+
+
+def _rules(change: RolloutChange) -> list[dict[str, Any]]:
+    """The rules that explain a rollback, from the evidence it rests on: those that were enforced, where any were."""
+    explained = change.evidence.get("explained")
+    if not isinstance(explained, list):
+        return []
+    return [rule for rule in explained if not rule["preview"]] or explained
