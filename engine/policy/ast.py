@@ -21,6 +21,9 @@ Path: TypeAlias = tuple[str | int, ...]
 MAX_DEPTH: Final = 20
 """Deepest nesting of an expression. Each level is two of JSON, and `canonical.MAX_DEPTH` holds for the whole IR."""
 
+MAX_PARTS: Final = 1_000
+"""Most parts of an expression; constants do not count."""
+
 MAX_STRING: Final = 256
 """Longest text constant, in characters."""
 
@@ -105,6 +108,10 @@ def check_ast(value: object) -> Ast:
     """
     _check(value, (), 1)
     assert isinstance(value, dict)
+    if sum(not CONSTANT_FORMS & node.keys() for node in walk(value)) > MAX_PARTS:
+        raise ExpressionError(
+            "E3006", f"The expression has more than {MAX_PARTS} parts", "Split it into several rules or predicates."
+        )
     return value
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from engine.ids import hash_json
 from engine.policy.ast import variables, walk
 from engine.policy.cycles import find_cycle
-from engine.policy.draft import Draft, Word, WrittenExpression, WrittenRule
 from engine.policy.findings import Findings, Position
 from engine.policy.ir import Ast
-from engine.policy.names import nearest
 from engine.policy.operators import OPERATORS
 from engine.policy.satisfiability import can_hold
 from engine.policy.types import ANY, BOOL, NAMED_INPUTS, Type, infer
+from engine.policy.written import Draft, Word, WrittenExpression, WrittenRule
 
 
 def check_draft(draft: Draft, findings: Findings) -> None:
@@ -30,13 +30,15 @@ def check_draft(draft: Draft, findings: Findings) -> None:
 class _Scope(NamedTuple):
     """The names an expression may use."""
 
-    inputs: Mapping[str, Type]
+    types: Mapping[str, Type]
     predicates: frozenset[str]
-    in_predicate: bool
+    """Names of predicates, which only predicates may use; to tell the author so."""
 
-    def types(self) -> dict[str, Type]:
-        predicates = dict.fromkeys(self.predicates, BOOL) if self.in_predicate else {}
-        return {**predicates, **self.inputs}
+
+def _scope(draft: Draft, *, in_predicate: bool) -> _Scope:
+    predicates = _predicate_names(draft)
+    visible = dict.fromkeys(predicates, BOOL) if in_predicate else {}
+    return _Scope({**visible, **_inputs(draft)}, predicates)
 
 
 def _inputs(draft: Draft) -> dict[str, Type]:
@@ -83,9 +85,8 @@ def _check_unique(code: str, what: str, ids: Iterable[Word | None], findings: Fi
 
 
 def _check_inputs(draft: Draft, findings: Findings) -> None:
-    expressions = [e for rule in draft.rules for e in (rule.lhs, rule.rhs) if e]
-    expressions += [predicate.expr for predicate in draft.predicates if predicate.expr]
-    used = frozenset[str]().union(*(variables(expression.ast) for expression in expressions))
+    sides = (side for rule in draft.rules for side in (rule.lhs, rule.rhs))
+    used = _names_in(chain(sides, (predicate.expr for predicate in draft.predicates)))
     for declared in draft.inputs:
         name, kind = declared.name.text, declared.type
         if name not in used:
@@ -98,6 +99,10 @@ def _check_inputs(draft: Draft, findings: Findings) -> None:
                 declared.name.at,
                 f"Declare it as {_declaration(expected)}.",
             )
+
+
+def _names_in(expressions: Iterable[WrittenExpression | None]) -> frozenset[str]:
+    return frozenset[str]().union(*(variables(expression.ast) for expression in expressions if expression))
 
 
 def _declaration(kind: Type) -> str:
@@ -118,13 +123,14 @@ def _check_activations(draft: Draft, findings: Findings) -> None:
         for words in (group.rules, group.when):
             _check_repeated(words, findings)
         _check_scattered(group.when, lines, findings)
+    used = lines.keys() | _names_in(predicate.expr for predicate in draft.predicates)
     for predicate in draft.predicates:
-        if predicate.id and predicate.id.text not in lines and not _is_referred_to(predicate.id.text, draft):
+        if predicate.id and predicate.id.text not in used:
             findings.add("W1007", f"Predicate {predicate.id.text!r} activates nothing", predicate.id.at)
 
 
 def _add_unknown(code: str, message: str, word: Word, known: Iterable[str], findings: Findings) -> None:
-    meant = nearest(word.text, known)
+    meant = findings.meant(word.text, known)
     findings.add(code, message, word.at, f"Did you mean `{meant}`?" if meant else "")
 
 
@@ -144,12 +150,8 @@ def _check_scattered(when: tuple[Word, ...], lines: dict[str, int], findings: Fi
     lines.update({word.text: word.at.line for word in when})
 
 
-def _is_referred_to(name: str, draft: Draft) -> bool:
-    return any(name in variables(predicate.expr.ast) for predicate in draft.predicates if predicate.expr)
-
-
 def _check_rules(draft: Draft, findings: Findings) -> None:
-    scope = _Scope(_inputs(draft), _predicate_names(draft), in_predicate=False)
+    scope = _scope(draft, in_predicate=False)
     for rule in draft.rules:
         for expression in (rule.lhs, rule.rhs):
             if expression:
@@ -170,30 +172,32 @@ def _infer(expression: WrittenExpression, scope: _Scope, findings: Findings) -> 
     def report(node: Ast, message: str) -> None:
         findings.add("E3004", message, expression.place(node))
 
-    return infer(expression.ast, scope.types(), report)
+    return infer(expression.ast, scope.types, report)
 
 
 def _check_names(expression: WrittenExpression, scope: _Scope, findings: Findings) -> None:
-    known = scope.types()
+    known = scope.types
     for node in walk(expression.ast):
         name = node.get("var")
         if name is not None and name not in known:
-            findings.add("E2003", f"There is no input {name!r}", expression.place(node), _meant_by(name, known, scope))
+            findings.add(
+                "E2003", f"There is no input {name!r}", expression.place(node), _meant_by(name, scope, findings)
+            )
 
 
-def _meant_by(name: str, known: Mapping[str, Type], scope: _Scope) -> str:
+def _meant_by(name: str, scope: _Scope, findings: Findings) -> str:
     if name in scope.predicates:
         return "It is a predicate: predicates stand in predicates and in `when`, not in rules."
     if name in NAMED_INPUTS:
         return f"Declare it under `inputs`: {name}: {_declaration(NAMED_INPUTS[name])}"
-    meant = nearest(name, (*known, "true", "false"))
+    meant = findings.meant(name, (*scope.types, "true", "false"))
     return f"Did you mean `{meant}`?" if meant else f'Declare it under `inputs`, or quote it if it is text: "{name}".'
 
 
 def _check_predicates(draft: Draft, findings: Findings) -> None:
     inputs = _inputs(draft)
     written = _predicates(draft)
-    scope = _Scope(inputs, _predicate_names(draft), in_predicate=True)
+    scope = _scope(draft, in_predicate=True)
     for predicate in draft.predicates:
         if predicate.id and predicate.id.text in inputs:
             findings.add("E1006", f"{predicate.id.text!r} is an input as well", predicate.id.at)

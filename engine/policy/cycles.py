@@ -17,18 +17,19 @@ def find_cycle(predicates: Mapping[str, Ast]) -> tuple[str, ...]:
     # Depth first without recursion: a document may hold thousands of predicates in one chain.
     finished: set[str] = set()
     for start in sorted(predicates):
-        chain: list[str] = []
+        chain: dict[str, None] = {}  # ordered, and quick to ask
         pending = [(start, False)]
         while pending:
             current, leaving = pending.pop()
             if leaving:
-                finished.add(chain.pop())
+                finished.add(chain.popitem()[0])
                 continue
             if current in chain:
-                return _from_smallest(tuple(chain[chain.index(current) :]))
+                names = tuple(chain)
+                return _from_smallest(names[names.index(current) :])
             if current in finished:
                 continue
-            chain.append(current)
+            chain[current] = None
             pending.append((current, True))
             references = variables(predicates[current]) & predicates.keys()
             pending.extend((name, False) for name in sorted(references, reverse=True))

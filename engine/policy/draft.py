@@ -1,101 +1,32 @@
-"""A policy as it was written: its parts, as far as they could be read, each with its place in the source.
+"""A source tree to the parts of a policy.
 
-Reading goes on after a mistake, so that an author sees all of them at once. A part that could not be read is None and
-has been reported.
+Reading goes on after a mistake, so that an author sees all of them at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from engine.policy.ast import FUNCTIONS, ExpressionError, Path, check_ast
+from engine.policy.ast import FUNCTIONS
 from engine.policy.document import LegalBasis
-from engine.policy.expression import parse_with_offsets
-from engine.policy.findings import Findings, Position
-from engine.policy.ir import Ast
+from engine.policy.findings import Findings
 from engine.policy.lexer import KEYWORDS
-from engine.policy.literals import DURATION_SHAPE, canonical_decimal
-from engine.policy.names import ID_PATTERN, NAME_PATTERN, nearest
+from engine.policy.literals import DURATION_SHAPE
+from engine.policy.names import ID_PATTERN, NAME_PATTERN
 from engine.policy.operators import OPERATORS, SEVERITIES
+from engine.policy.placing import MisplacedError, read_expression
 from engine.policy.source import Entry, ListNode, MapNode, Node, ScalarNode, to_data
 from engine.policy.types import ANY, SCALARS, Type
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A piece of text in its place."""
-
-    text: str
-    at: Position
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenExpression:
-    """An expression and where its parts stand."""
-
-    ast: Ast
-    at: Position
-    places: Mapping[int, Position]
-    """Place of each node, by `id()` of the node."""
-
-    def place(self, node: Ast) -> Position:
-        """Where a node stands; the whole expression's place where that is not known."""
-        return self.places.get(id(node), self.at)
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenInput:
-    """A declared input."""
-
-    name: Word
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenRule:
-    """A rule."""
-
-    at: Position
-    id: Word | None
-    op: Word | None
-    lhs: WrittenExpression | None
-    rhs: WrittenExpression | None
-    severity: str
-    described: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenPredicate:
-    """A predicate."""
-
-    id: Word | None
-    expr: WrittenExpression | None
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenActivation:
-    """An activation."""
-
-    when: tuple[Word, ...]
-    rules: tuple[Word, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A whole policy."""
-
-    at: Position
-    id: Word | None
-    version: Word | None
-    description: str
-    legal_basis: tuple[LegalBasis, ...]
-    inputs: tuple[WrittenInput, ...]
-    rules: tuple[WrittenRule, ...]
-    predicates: tuple[WrittenPredicate, ...]
-    activations: tuple[WrittenActivation, ...]
-    data: Mapping[str, Any]
+from engine.policy.written import (
+    Draft,
+    Word,
+    WrittenActivation,
+    WrittenExpression,
+    WrittenInput,
+    WrittenPredicate,
+    WrittenRule,
+)
 
 
 def read_draft(tree: Node, findings: Findings) -> Draft | None:
@@ -162,7 +93,7 @@ class _DraftReader:
         return (self._members(node, what, (), optional) or {}) if node else {}
 
     def _unknown_key(self, key: str, entry: Entry, known: tuple[str, ...], what: str) -> None:
-        meant = nearest(key, known)
+        meant = self._findings.meant(key, known)
         fix = f"Did you mean `{meant}`?" if meant else f"Known are {', '.join(known)}."
         self._findings.add("E1009", f"{what} has no key `{key[:40]}`", entry.key_at, fix)
 
@@ -247,7 +178,7 @@ class _DraftReader:
             return ""
         name = _TYPE_WORDS.get(word.text, word.text)
         if name not in SCALARS and name != "list":
-            meant = nearest(name, (*SCALARS, "list"))
+            meant = self._findings.meant(name, (*SCALARS, "list"))
             fix = f"Did you mean `{meant}`?" if meant else ""
             self._findings.add("E1014", f"There is no type {word.text[:40]!r}", word.at, fix)
         return name
@@ -273,7 +204,7 @@ class _DraftReader:
         word = self._word(node, "An operator")
         if word is None or word.text in OPERATORS:
             return word
-        meant = nearest(word.text, OPERATORS)
+        meant = self._findings.meant(word.text, OPERATORS)
         fix = f"Did you mean `{meant}`?" if meant else f"There are {', '.join(OPERATORS)}."
         self._findings.add("E2001", f"There is no operator {word.text[:40]!r}", word.at, fix)
         return None
@@ -306,83 +237,11 @@ class _DraftReader:
         if node is None:
             return None
         try:
-            if isinstance(node, ScalarNode) and isinstance(node.value, str):
-                return _from_text(node.value, node)
-            return _from_data(node)
-        except _MisplacedError as error:
+            return read_expression(node)
+        except MisplacedError as error:
             self._findings.add(error.cause.finding, error.cause.message, error.at, error.cause.hint)
             return None
 
 
-class _MisplacedError(Exception):
-    """An expression is wrong, at a place in the source."""
-
-    def __init__(self, cause: ExpressionError, at: Position) -> None:
-        super().__init__(cause.message)
-        self.cause = cause
-        self.at = at
-
-
 def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.value is None
-
-
-def _from_text(text: str, node: ScalarNode) -> WrittenExpression:
-    try:
-        parsed = parse_with_offsets(text)
-    except ExpressionError as error:
-        raise _MisplacedError(error, _shifted(node, error.offset)) from error
-    places = {key: _shifted(node, offset) for key, offset in parsed.offsets.items()}
-    return WrittenExpression(parsed.ast, node.at, places)
-
-
-def _shifted(node: ScalarNode, offset: int) -> Position:
-    start = node.text_at
-    return Position(start.line, start.column + offset) if start else node.at
-
-
-def _from_data(node: Node) -> WrittenExpression:
-    places: dict[int, Position] = {}
-    ast = _ast_data(node, places)
-    try:
-        return WrittenExpression(check_ast(ast), node.at, places)
-    except ExpressionError as error:
-        raise _MisplacedError(error, _tree_position(node, error.path)) from error
-
-
-def _ast_data(node: Node, places: dict[int, Position]) -> Any:
-    """A value of the tree as AST: bare values are constants, and a list of them is a list."""
-    match node:
-        case ScalarNode(value):
-            ast: dict[str, Any] = _constant(node) if isinstance(value, float) else {"const": value}
-        case ListNode(items):
-            ast = {"list": [_ast_data(item, places) for item in items]}
-        case MapNode(entries):
-            ast = {key: _operands(entry.value, places) for key, entry in entries.items()}
-    places[id(ast)] = node.at
-    return ast
-
-
-def _constant(node: ScalarNode) -> dict[str, Any]:
-    value = canonical_decimal(node.text)
-    return {"const": value} if isinstance(value, int) else {"decimal": value}
-
-
-def _operands(node: Node, places: dict[int, Position]) -> Any:
-    """What stands under a key of a node: further nodes, or the plain value of a constant, a name, an operator."""
-    match node:
-        case ScalarNode(value):
-            return value
-        case ListNode(items):
-            return [_ast_data(item, places) for item in items]
-        case MapNode():
-            return _ast_data(node, places)
-
-
-def _tree_position(node: Node, path: Path) -> Position:
-    for step in path:
-        if isinstance(node, MapNode) and step in node.entries:
-            node = node.entries[str(step)].value
-        elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-    return node.at

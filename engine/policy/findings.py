@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from engine.errors import InvalidInput
 from engine.policy.document import PolicyDocument
+from engine.policy.names import nearest
+
+MAX_SUGGESTIONS: Final = 50
 
 
 class Position(NamedTuple):
@@ -129,10 +132,19 @@ class Findings:
     def __init__(self, file: str) -> None:
         self._file = file
         self._found: set[Finding] = set()
+        self._suggestions = 0
 
     def add(self, code: str, message: str, at: Position, fix: str = "") -> None:
         """Add a finding; without a fix of its own it gets that of its code."""
         self._found.add(Finding(code, message, self._file, at.line, at.column, fix or CODES[code].fix))
+
+    def meant(self, word: str, known: Iterable[str]) -> str:
+        """The known name that a mistyped one most likely means; empty if none comes close.
+
+        Looking is expensive, and nobody reads the hundredth suggestion: the first `MAX_SUGGESTIONS` words get one.
+        """
+        self._suggestions += 1
+        return nearest(word, known) if self._suggestions <= MAX_SUGGESTIONS else ""
 
     def blocked(self) -> bool:
         """Whether something was found that no IR can be compiled with."""

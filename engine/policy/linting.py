@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from engine.policy.checks import check_draft
 from engine.policy.document import ActivationGroup, PolicyDocument
-from engine.policy.draft import Draft, read_draft
+from engine.policy.draft import read_draft
 from engine.policy.findings import Findings, LintReport
 from engine.policy.ir import Predicate, Rule
 from engine.policy.source import read_tree
+from engine.policy.written import Draft
 
 _T = TypeVar("_T")
 

@@ -20,6 +20,8 @@ from engine.policy.literals import parse_date, parse_duration
 
 MAX_ALTERNATIVES: Final = 256
 """Alternatives beyond which a condition is taken to be satisfiable."""
+MAX_WORK: Final = 100_000
+"""Comparisons copied from alternative to alternative beyond which the same holds."""
 MAX_CHAIN: Final = 32
 """Predicates referring to predicates beyond which the same holds."""
 
@@ -74,6 +76,7 @@ class _Expansion:
         self._predicates = predicates
         self._known: dict[tuple[str, bool], frozenset[_Conjunction]] = {}
         self._chain = 0
+        self._work = 0
 
     def alternatives(self, node: Ast, *, holds: bool) -> frozenset[_Conjunction]:
         """The ways in which a node can hold (or fail to); empty when there is none."""
@@ -82,7 +85,7 @@ class _Expansion:
                 return self.alternatives(operand, holds=not holds)
             case {"and": operands} | {"or": operands}:
                 parts = [self.alternatives(operand, holds=holds) for operand in operands]
-                return _all_of(parts) if ("and" in node) == holds else frozenset().union(*parts)
+                return self._all_of(parts) if ("and" in node) == holds else frozenset().union(*parts)
             case {"const": bool() as value}:
                 return frozenset({_TRUE}) if value == holds else frozenset()
             case {"var": name} if name in self._predicates:
@@ -90,6 +93,17 @@ class _Expansion:
             case {"cmp": comparison, "args": [left, right]}:
                 return _comparison(left, comparison, right, holds=holds)
         return frozenset({frozenset({_Literal(format_expression(node), holds, _SIGNS["=="])})})
+
+    def _all_of(self, parts: Iterable[frozenset[_Conjunction]]) -> frozenset[_Conjunction]:
+        product: frozenset[_Conjunction] = frozenset({_TRUE})
+        for alternatives in parts:
+            if len(product) * len(alternatives) > MAX_ALTERNATIVES:
+                raise _TooComplexError
+            product = frozenset(one | other for one in product for other in alternatives)
+            self._work += sum(map(len, product))
+            if self._work > MAX_WORK:
+                raise _TooComplexError
+        return product
 
     def _predicate(self, name: str, *, holds: bool) -> frozenset[_Conjunction]:
         known = self._known.get((name, holds))
@@ -100,15 +114,6 @@ class _Expansion:
             known = self._known[name, holds] = self.alternatives(self._predicates[name], holds=holds)
             self._chain -= 1
         return known
-
-
-def _all_of(parts: Iterable[frozenset[_Conjunction]]) -> frozenset[_Conjunction]:
-    product: frozenset[_Conjunction] = frozenset({_TRUE})
-    for alternatives in parts:
-        if len(product) * len(alternatives) > MAX_ALTERNATIVES:
-            raise _TooComplexError
-        product = frozenset(one | other for one in product for other in alternatives)
-    return product
 
 
 def _comparison(left: Ast, comparison: str, right: Ast, *, holds: bool) -> frozenset[_Conjunction]:

@@ -237,6 +237,29 @@ def test_windows_files_have_the_same_findings():
     assert lint(windows, file="p.yaml").findings == lint(source, file="p.yaml").findings
 
 
+HOSTILE = {
+    "thousands of unknown names": "  predicates:\n"
+    + "".join(f"    - {{ id: q{i}, expr: hgih{i} }}\n" for i in range(4_000)),
+    "a long chain": "  predicates:\n" + "".join(f"    - {{ id: q{i}, expr: q{i + 1} }}\n" for i in range(4_000)),
+    "a doubling chain": "  predicates:\n"
+    + "".join(f"    - {{ id: q{i}, expr: q{i + 1} and q{i + 1} }}\n" for i in range(50)),
+    "many alternatives": "  predicates:\n"
+    + "".join(
+        f"    - {{ id: q{i}, expr: {' and '.join(f'(score > {n} or open)' for n in range(8))} and "
+        f"{' and '.join(f'score > {n}' for n in range(200))} }}\n"
+        for i in range(30)
+    ),
+    "a wide condition": f"  predicates:\n    - id: q\n      expr: {{ and: [{'open, ' * 5_000}] }}\n",
+}
+
+
+@pytest.mark.parametrize("predicates", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_policies_come_to_an_end(predicates):
+    """Large and entangled policies are linted within the time of a test, not of a coffee."""
+    report = lint(spoilt("  predicates:\n", predicates), file="p.yaml")
+    assert report.findings
+
+
 @given(st.binary() | st.text("abc:-[]{}#&*!|>'\"%@`,?\n\t 0").map(str.encode))
 def test_no_bytes_are_a_surprise(data):
     """Whatever the file holds, lint answers with findings inside it."""
