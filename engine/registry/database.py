@@ -166,7 +166,10 @@ class Database:
 
     def _connected_reader(self) -> sqlite3.Connection:
         found = files.inspect(self.path)
-        if self._reader is None or self._is_outdated(self._reader, found):
+        if self._reader is not None and self._is_outdated(self._reader, found):
+            self._reader.connection.close()
+            self._reader = None
+        if self._reader is None:
             self._reader = self._open_reader(found)
         return self._reader.connection
 
@@ -174,35 +177,34 @@ class Database:
         if self._writer is not None and self._writer.connection.in_transaction:
             return self._writer.connection
         found = files.inspect(self.path)
-        if self._writer is None or self._is_outdated(self._writer, found):
+        if self._writer is not None and self._is_outdated(self._writer, found):
+            self._writer.connection.close()
+            self._writer = None
+        if self._writer is None:
             self._writer = self._open_writer(found)
         return self._writer.connection
 
     def _is_outdated(self, opened: _Opened, found: files.FileId | None) -> bool:
-        if opened.file == found:
-            return False
-        if found is None:
+        if opened.file is not None and found is None:
             # Reading on as if it were empty would take every rollout for one that never began.
             raise Unavailable(
                 "registry.vanished",
                 f"{self.path.name} has vanished while it was in use",
                 "Put it back or restore it from a backup; then this goes on by itself.",
             )
-        opened.connection.close()
-        return True
+        return opened.file != found
 
     def _open_reader(self, found: files.FileId | None) -> _Opened:
         if found is None:
             return _Opened(self._empty(), None)
-        if files.is_writable(self.path):
-            connection, file = self._connect("mode=rw"), found
-        else:
-            connection, file = self._connect(self._mode_for_looking()), None
-        if not _is_registry(connection, self.path):
-            connection.close()
-            return _Opened(self._empty(), None)
-        connection.execute("PRAGMA query_only = ON")
-        return _Opened(connection, file)
+        writable = files.is_writable(self.path)
+        connection = self._connect("mode=rw" if writable else self._mode_for_looking())
+        with _closed_on_error(connection):
+            if _is_registry(connection, self.path):
+                connection.execute("PRAGMA query_only = ON")
+                return _Opened(connection, found if writable else None)
+        connection.close()
+        return _Opened(self._empty(), None)
 
     def _open_writer(self, found: files.FileId | None) -> _Opened:
         if self._read_only:
@@ -214,9 +216,10 @@ class Database:
         if not files.is_writable(self.path):
             raise faults.read_only(self.path)
         connection = self._connect("mode=rw")
-        self._initialise(connection)
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
-        return _Opened(connection, files.inspect(self.path))
+        with _closed_on_error(connection):
+            self._initialise(connection)
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+            return _Opened(connection, files.inspect(self.path))
 
     def _initialise(self, connection: sqlite3.Connection) -> None:
         if not _is_registry(connection, self.path):
@@ -267,6 +270,15 @@ def _is_registry(connection: sqlite3.Connection, path: Path) -> bool:
     if application or version or tables:
         raise faults.not_a_registry(path)
     return False
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 @contextmanager

@@ -292,6 +292,21 @@ class TestInUse:
         assert store.rollout("p.v1") == first_state()
         write(store)
 
+    def test_a_store_replaced_by_rubbish_is_refused_until_it_is_put_right(
+        self, open_store: Callable[..., SqliteStore], path: Path, tmp_path: Path
+    ) -> None:
+        store = open_store()
+        write(store)
+        store.version_token()
+        path.rename(tmp_path / "away")
+        path.write_bytes(b"rubbish" * 1000)
+        path.chmod(0o600)
+        for use in (write, SqliteStore.policies, write, SqliteStore.policies):
+            assert refusal(store, use).code == "registry.not_a_registry"
+        (tmp_path / "away").rename(path)
+        write(store)
+        assert store.audit_head().seq == 2
+
     def test_a_store_opened_for_looking_refuses_every_change(
         self, open_store: Callable[..., SqliteStore], path: Path
     ) -> None:
