@@ -22,7 +22,7 @@ from engine.decision.values import DateCache, Unevaluable, Unusable
 from engine.decision.verdict import Outcome, Verdict, Violation
 from engine.errors import InvalidInput
 from engine.policy.ast import check_ast, variables
-from engine.policy.ir import PolicyIR, Predicate, Rule
+from engine.policy.ir import Ast, PolicyIR, Predicate, Rule
 
 OPERATORS: Final[Mapping[str, Callable[[Any, Any], str | None]]] = {
     "eq": operators.eq,
@@ -51,6 +51,8 @@ class Finding(NamedTuple):
     violation: Violation
     verdict: Verdict
     evaluated: bool
+    alone: Outcome
+    """What it amounts to when it is the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,11 @@ class _Writer:
             body.append(f"if type({locals_[id]}) is Unusable: active.append({known}[{locals_[id]}.reason])")
         for rule in self._rules:
             body += self._rule(rule, locals_, scope)
-        body.append("return (outcome(every), outcome(active)) if every or active else BOTH_OK")
+        body += [
+            "if not every and not active: return BOTH_OK",
+            "whole = outcome(every)",
+            "return whole, whole if every == active else outcome(active)",
+        ]
         return _function("evaluate", scope, body)
 
     def predicates(self) -> list[str]:
@@ -153,11 +159,11 @@ class _Writer:
         lines: list[str] = []
         scope.predicates = locals_
         for id in _dependencies_first(self._predicates, ids):
-            expression = scope.expression(self._predicates[id].expr)
+            expression = self._condition(self._predicates[id].expr, scope)
             locals_[id] = local = f"p{len(locals_)}"
             lines += [
                 "try:",
-                f"    {local} = truth({expression})",
+                f"    {local} = {expression}",
                 "except Unevaluable as why:",
                 f"    {local} = Unusable(why.reason)",
                 "except Exception:",
@@ -185,10 +191,17 @@ class _Writer:
             "    every.append(finding)",
             f"    {note}",
         ]
-        condition = shortcuts.shortcut(rule, scope) if self._with_shortcuts else None
-        if condition is None:
+        shortcut = shortcuts.holds(rule, scope) if self._with_shortcuts else None
+        if shortcut is None:
             return decide
-        return [f"if not ({condition}):", *(f"    {line}" for line in decide)]
+        return [f"if not ({shortcut}):", *(f"    {line}" for line in decide)]
+
+    def _condition(self, ast: Ast, scope: Scope) -> str:
+        careful = f"truth({scope.expression(ast)})"
+        shortcut = shortcuts.condition(ast, scope) if self._with_shortcuts else None
+        if shortcut is None or not shortcut.guards:
+            return careful
+        return f"{shortcut.source} if {' and '.join(sorted(shortcut.guards))} else {careful}"
 
     def _question(self, rule: Rule, scope: Scope) -> str:
         lhs, rhs = scope.expression(rule.lhs), scope.expression(rule.rhs)
@@ -206,7 +219,9 @@ def outcome(found: list[Finding]) -> Outcome:
     """What findings amount to: the worst one's verdict."""
     if not found:
         return OK
-    violations, verdicts, evaluated = zip(*found, strict=True)
+    if len(found) == 1:
+        return found[0].alone
+    violations, verdicts, evaluated, _ = zip(*found, strict=True)
     return Outcome(max(verdicts), violations, all(evaluated))
 
 
@@ -225,9 +240,10 @@ def _rule_runtime() -> dict[str, Any]:
 
 
 def _finding(id: str, reason: str, severity: Verdict | None = None) -> Finding:
-    if severity is None or reason in reasons.UNEVALUATED:
-        return Finding(Violation(id, reason), Verdict.FAIL, False)
-    return Finding(Violation(id, reason), severity, True)
+    violation = Violation(id, reason)
+    evaluated = severity is not None and reason in reasons.VIOLATED
+    verdict = severity if severity is not None and evaluated else Verdict.FAIL
+    return Finding(violation, verdict, evaluated, Outcome(verdict, (violation,), evaluated))
 
 
 def _function(name: str, scope: Scope, body: Iterable[str]) -> list[str]:

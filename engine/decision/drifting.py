@@ -7,7 +7,7 @@ from engine.decision.verdict import Drift, Outcome
 
 def direction(baseline: Outcome, other: Outcome) -> Drift:
     """How `other` drifts from `baseline`. Equal verdicts never drift, whatever led to them."""
-    if baseline.verdict == other.verdict:
+    if baseline.verdict is other.verdict:
         return Drift.NONE
     if not (baseline.evaluated and other.evaluated):
         return Drift.UNKNOWN

@@ -7,9 +7,9 @@ given: an expression is made of calls to these and of nothing else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from engine.decision import reasons
 from engine.decision.values import (
@@ -27,7 +27,13 @@ from engine.decision.values import (
     read_items,
 )
 
-ORDERED = frozenset({NUMBER, DATE, DURATION})
+ORDERED: Final = frozenset({NUMBER, DATE, DURATION})
+
+SUMS: Final = frozenset({(NUMBER, NUMBER), (DURATION, DURATION), (DATE, DURATION), (DURATION, DATE)})
+"""The kinds that can be added."""
+
+DIFFERENCES: Final = frozenset({(NUMBER, NUMBER), (DURATION, DURATION), (DATE, DURATION), (DATE, DATE)})
+"""The kinds of which the second can be subtracted from the first."""
 
 
 def length(value: Any) -> int:
@@ -47,7 +53,7 @@ def minimum(*values: Any) -> Any:
     return min(_ordered_items(values))
 
 
-def total(value: Any) -> int | float:
+def total(value: Any) -> Any:
     """`sum(list)` of numbers; the sum of none is 0.
 
     Floats are summed exactly and rounded once: the built-in sum gives other last digits on other Python versions.
@@ -58,8 +64,7 @@ def total(value: Any) -> int | float:
     if kind not in (NUMBER, None):
         raise Unevaluable(reasons.WRONG_TYPE)
     if all(type(item) is int for item in items):
-        whole: int = sum(items)
-        return whole
+        return sum(items)
     try:
         return _finite(math.fsum(items))
     except OverflowError:
@@ -69,26 +74,24 @@ def total(value: Any) -> int | float:
 def add(a: Any, b: Any) -> Any:
     """`a + b`: numbers, durations, or a date and a duration."""
     a, b = _with_times(a, b)
-    match kind_of(a), kind_of(b):
-        case ("number", "number") | ("duration", "duration") | ("date", "duration") | ("duration", "date"):
-            return _computed(lambda: a + b)
-    raise Unevaluable(reasons.WRONG_TYPE)
+    if (kind_of(a), kind_of(b)) not in SUMS:
+        raise Unevaluable(reasons.WRONG_TYPE)
+    return _computed(operator.add, a, b)
 
 
 def subtract(a: Any, b: Any) -> Any:
     """`a - b`: numbers, durations, two dates (a duration), or a date and a duration."""
     a, b = _with_times(a, b)
-    match kind_of(a), kind_of(b):
-        case ("number", "number") | ("duration", "duration") | ("date", "duration") | ("date", "date"):
-            return _computed(lambda: a - b)
-    raise Unevaluable(reasons.WRONG_TYPE)
+    if (kind_of(a), kind_of(b)) not in DIFFERENCES:
+        raise Unevaluable(reasons.WRONG_TYPE)
+    return _computed(operator.sub, a, b)
 
 
 def multiply(a: Any, b: Any) -> Any:
     """`mul(a, b)` of numbers."""
     if kind_of(a) != NUMBER or kind_of(b) != NUMBER:
         raise Unevaluable(reasons.WRONG_TYPE)
-    return _computed(lambda: a * b)
+    return _computed(operator.mul, a, b)
 
 
 def absolute(value: Any) -> Any:
@@ -155,14 +158,14 @@ def comparable(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _one_kind(a: Any, b: Any) -> tuple[Any, Any]:
+    if kind_of(a) == kind_of(b):
+        return a, b
     kinds = {kind_of(a), kind_of(b)}
     if kinds == {STRING, DATE}:
         return as_date(a), as_date(b)
     if kinds == {STRING, DURATION}:
         return as_duration(a), as_duration(b)
-    if len(kinds) > 1:
-        raise Unevaluable(reasons.WRONG_TYPE)
-    return a, b
+    raise Unevaluable(reasons.WRONG_TYPE)
 
 
 def _with_times(a: Any, b: Any) -> tuple[Any, Any]:
@@ -188,16 +191,16 @@ def _ordered_items(arguments: tuple[Any, ...]) -> list[Any]:
     return items
 
 
-def _computed(compute: Any) -> Any:
+def _computed(compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """The result of an arithmetic step that may leave the range of its type."""
     try:
-        result = compute()
+        result = compute(a, b)
     except OverflowError:
         raise Unevaluable(reasons.NOT_FINITE) from None
-    return result if isinstance(result, datetime | timedelta) else _finite(result)
+    return _finite(result)
 
 
-def _finite(number: int | float) -> int | float:
-    if type(number) is float and not math.isfinite(number):
+def _finite(value: Any) -> Any:
+    if type(value) is float and not math.isfinite(value):
         raise Unevaluable(reasons.NOT_FINITE)
-    return number
+    return value

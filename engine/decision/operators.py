@@ -6,15 +6,33 @@ that could not be evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 from engine.decision import reasons
 from engine.decision.functions import comparable, equal
-from engine.decision.values import DATE, LIST, NUMBER, STRING, Unevaluable, as_date, kind_of, read_items
+from engine.decision.values import (
+    DATE,
+    DURATION,
+    LIST,
+    NUMBER,
+    STRING,
+    Unevaluable,
+    as_date,
+    as_duration,
+    kind_of,
+    read_items,
+)
 
 Collection: TypeAlias = "list[Any] | frozenset[str]"
 """A list of a context or policy, or the members of a reference set."""
+
+
+_READ_AS: Final[Mapping[frozenset[str], Callable[[Any], Any]]] = {
+    frozenset((STRING, DATE)): as_date,
+    frozenset((STRING, DURATION)): as_duration,
+}
+"""How strings are read that meet another kind."""
 
 
 def collection(value: Any, reference_sets: Mapping[str, frozenset[str]]) -> Collection:
@@ -47,10 +65,11 @@ def common(lhs: list[Any], rhs: Collection) -> frozenset[Any]:
     other_kind, others = read_items(rhs)
     if kind is None or other_kind is None:
         return frozenset()
-    if {kind, other_kind} == {STRING, DATE}:
-        items, others = [as_date(x) for x in items], [as_date(x) for x in others]
-    elif kind != other_kind:
-        raise Unevaluable(reasons.WRONG_TYPE)
+    if kind != other_kind:
+        read = _READ_AS.get(frozenset((kind, other_kind)))
+        if read is None:
+            raise Unevaluable(reasons.WRONG_TYPE)
+        items, others = [read(x) for x in items], [read(x) for x in others]
     return frozenset(items).intersection(others)
 
 

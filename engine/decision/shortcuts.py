@@ -1,110 +1,160 @@
-"""Shortcuts: conditions that hold only if a rule certainly does.
+"""Shortcuts: plain Python for what is plain, under guards that say when it is.
 
-Most rules of most requests hold, and most rules are of a few shapes. For these the generated code asks one inlined
-question first; where the answer is no, the operator itself decides, and gives the reason. A shortcut never raises, and
-is never true where the operator would find fault: the property tests compare evaluation with and without them.
+Most rules of most requests hold, and most expressions are of a few shapes: a count, a variable beside a constant, the
+age of the last audit. For these the generated code first asks the guards (is this a list, is that a finite number?)
+and then computes with Python's own operators. Where a guard says no, or a rule does not hold, the functions and
+operators of this room decide, and give the reason.
+
+A shortcut never raises, and never says anything else than they would: the property tests compare evaluation with and
+without shortcuts.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 from engine.decision.constants import constant_of, is_constant
 from engine.decision.emit import Scope
-from engine.decision.values import DATE_LIST, FIELDS, STRING_LISTS
+from engine.decision.values import (
+    BOOL,
+    DATE,
+    DATE_LIST,
+    DURATION,
+    FIELDS,
+    KINDS,
+    NUMBER,
+    STRING,
+    STRING_LISTS,
+)
 from engine.policy.ir import Ast, Rule
 
 LARGEST: Final = 1.7976931348623157e308
-"""The largest finite binary64: a bound that infinities and NaN do not pass."""
+"""The largest finite binary64: a bound that neither NaN nor an infinity passes."""
 
 NUMBERS: Final = frozenset({int, float})
 
+ORDERED: Final = (NUMBER, DATE, DURATION)
 
-def shortcut(rule: Rule, scope: Scope) -> str | None:
-    """A Python condition that implies that `rule` holds; None where there is none for its shape."""
-    write = {
-        "non_membership": _disjoint,
-        "non_intersection": _disjoint,
-        "eq": _equal,
-        "in": _contained,
-        "range_min": _bounded,
-        "range_max": _bounded,
-        "threshold": _bounded,
-    }.get(rule.op)
-    return write(rule, scope) if write else None
+_VARIABLE_GUARDS: Final = {
+    NUMBER: "type({0}) in NUMBERS and SMALLEST <= {0} <= LARGEST",
+    STRING: "type({0}) is str",
+    BOOL: "type({0}) is bool",
+}
+_RULE_SIGNS: Final = {"eq": "==", "range_min": ">=", "range_max": "<=", "threshold": ">="}
+
+
+class Inline(NamedTuple):
+    """An expression as plain Python."""
+
+    source: str
+    guards: frozenset[str]
+    """Conditions under which it has a value of the expected kind and does not raise."""
+
+    def guarded(self, template: str) -> str:
+        """The template with the source in place of {}, behind the guards."""
+        return " and ".join((*sorted(self.guards), template.format(self.source)))
 
 
 def runtime() -> dict[str, Any]:
     """What the source of a shortcut refers to by fixed names."""
-    return {"list": list, "len": len, "NUMBERS": NUMBERS, "LARGEST": LARGEST, "SMALLEST": -LARGEST}
+    names = {"list": list, "bool": bool, "len": len, "max": max, "min": min}
+    return {**names, "NUMBERS": NUMBERS, "LARGEST": LARGEST, "SMALLEST": -LARGEST}
+
+
+def holds(rule: Rule, scope: Scope) -> str | None:
+    """A condition that is true only if `rule` holds; None where there is none for its shape."""
+    if rule.op in ("non_membership", "non_intersection"):
+        return _disjoint(rule, scope)
+    if rule.op == "in":
+        return _contained(rule, scope)
+    kinds = {"eq": (*ORDERED, STRING, BOOL), "threshold": (NUMBER,)}.get(rule.op, ORDERED)
+    compared = _compared(_RULE_SIGNS[rule.op], rule.lhs, rule.rhs, kinds, scope)
+    return compared and compared.guarded("{}")
+
+
+def condition(ast: Ast, scope: Scope) -> Inline | None:
+    """A condition as plain Python; None where its shape is not plain."""
+    match ast:
+        case {"cmp": sign, "args": [left, right]}:
+            kinds = (*ORDERED, STRING, BOOL) if sign in ("==", "!=") else ORDERED
+            return _compared(sign, left, right, kinds, scope)
+        case {"and": parts} | {"or": parts}:
+            inlined = [condition(part, scope) for part in parts]
+            known = [part for part in inlined if part is not None]
+            if len(known) < len(inlined):
+                return None
+            word = " and " if "and" in ast else " or "
+            guards = frozenset().union(*(part.guards for part in known))
+            return Inline(f"({word.join(part.source for part in known)})", guards)
+        case {"not": part}:
+            inner = condition(part, scope)
+            return inner and Inline(f"(not {inner.source})", inner.guards)
+    return _value(ast, BOOL, scope)
+
+
+def _compared(sign: str, left: Ast, right: Ast, kinds: tuple[str, ...], scope: Scope) -> Inline | None:
+    for lhs, rhs in _same_kind(left, right, kinds, scope):
+        return Inline(f"({lhs.source} {sign} {rhs.source})", lhs.guards | rhs.guards)
+    return None
+
+
+def _same_kind(left: Ast, right: Ast, kinds: tuple[str, ...], scope: Scope) -> Iterator[tuple[Inline, Inline]]:
+    for kind in kinds:
+        lhs, rhs = _value(left, kind, scope), _value(right, kind, scope)
+        if lhs and rhs:
+            yield lhs, rhs
+
+
+def _value(ast: Ast, kind: str, scope: Scope) -> Inline | None:
+    """An expression as plain Python that has this kind whenever its guards hold."""
+    if is_constant(ast):
+        value = constant_of(ast)
+        return Inline(scope.namespace.add(value), frozenset()) if KINDS[type(value)] == kind else None
+    match ast:
+        case {"var": name} if name not in FIELDS and name not in scope.predicates and kind in _VARIABLE_GUARDS:
+            local = scope.input(name)
+            return Inline(local, frozenset({_VARIABLE_GUARDS[kind].format(local)}))
+        case {"func": "len", "args": [{"var": name}]} if kind == NUMBER and name in STRING_LISTS:
+            return Inline(f"len({scope.input(name)})", frozenset({f"type({scope.input(name)}) is list"}))
+        case {"func": "now"} if kind == DATE:
+            return Inline("now", frozenset())
+        case {"func": "max" | "min" as choose, "args": [{"var": name}]} if kind == DATE and name == DATE_LIST:
+            dates = scope.input(name)
+            return Inline(f"{choose}({dates})", frozenset({f"type({dates}) is list and {dates}"}))
+        case {"func": "sub", "args": [left, right]} if kind == DURATION:
+            # Two dates only: their distance fits a duration, while a date and a duration may leave the calendar.
+            return _compared("-", left, right, (DATE,), scope)
+    return None
 
 
 def _disjoint(rule: Rule, scope: Scope) -> str | None:
-    name = _name(rule.lhs)
+    name = rule.lhs.get("var")
     if name not in STRING_LISTS:
         return None
-    local, known = scope.input(name), _constant(rule.rhs)
-    if type(known) is list and known and all(type(item) is str for item in known):
+    local = scope.input(name)
+    if is_constant(rule.rhs):
+        known = constant_of(rule.rhs)
+        if type(known) is not list or not _all_of(known, str):
+            return None
         return f"type({local}) is list and {scope.namespace.add(frozenset(known))}.isdisjoint({local})"
-    root = _name(rule.rhs)
+    root = rule.rhs.get("var")
     if root is None or root in STRING_LISTS or root == DATE_LIST:
         return None
     members = scope.members(root)
     return f"{members} is not None and type({local}) is list and {members}.isdisjoint({local})"
 
 
-def _equal(rule: Rule, scope: Scope) -> str | None:
-    local, known = _raw(rule.lhs, scope), _constant(rule.rhs)
-    if local is None or type(known) not in (str, int, bool):
-        return None
-    kind = scope.namespace.add(type(known))
-    return f"type({local}) is {kind} and {local} == {scope.namespace.add(known)}"
-
-
 def _contained(rule: Rule, scope: Scope) -> str | None:
-    local, known = _raw(rule.lhs, scope), _constant(rule.rhs)
-    if local is None or type(known) is not list or len({type(item) for item in known}) != 1:
+    known = constant_of(rule.rhs) if is_constant(rule.rhs) else None
+    if type(known) is not list:
         return None
-    kind = type(known[0])
-    if kind not in (str, int):
-        return None
-    return f"type({local}) is {scope.namespace.add(kind)} and {local} in {scope.namespace.add(frozenset(known))}"
-
-
-def _bounded(rule: Rule, scope: Scope) -> str | None:
-    known = _constant(rule.rhs)
-    if type(known) not in NUMBERS:
-        return None
-    limit = scope.namespace.add(known)
-    counted = _counted(rule.lhs)
-    if counted is not None:
-        local = scope.input(counted)
-        return f"type({local}) is list and len({local}) {'<=' if rule.op == 'range_max' else '>='} {limit}"
-    number = _raw(rule.lhs, scope)
-    if number is None:
-        return None
-    low, high = ("SMALLEST", limit) if rule.op == "range_max" else (limit, "LARGEST")
-    return f"type({number}) in NUMBERS and {low} <= {number} <= {high}"
-
-
-def _name(ast: Ast) -> str | None:
-    name: str | None = ast.get("var")
-    return name
-
-
-def _raw(ast: Ast, scope: Scope) -> str | None:
-    """The local of an input that is read as it comes: a variable, not one of the named fields."""
-    name = _name(ast)
-    return scope.input(name) if name is not None and name not in FIELDS else None
-
-
-def _counted(ast: Ast) -> str | None:
-    """The list of strings whose length `ast` is, if that is what it is."""
-    match ast:
-        case {"func": "len", "args": [{"var": str(name)}]} if name in STRING_LISTS:
-            return name
+    for kind, type_ in ((STRING, str), (NUMBER, int)):
+        value = _value(rule.lhs, kind, scope)
+        if value and _all_of(known, type_):
+            return value.guarded(f"{{}} in {scope.namespace.add(frozenset(known))}")
     return None
 
 
-def _constant(ast: Ast) -> Any:
-    return constant_of(ast) if is_constant(ast) else None
+def _all_of(items: list[Any], type_: type) -> bool:
+    return bool(items) and all(type(item) is type_ for item in items)

@@ -45,6 +45,9 @@ KINDS: Final[dict[type, str]] = {
 }
 """What a Python value is in the language. Looked up by exact type: bool is an int in Python and no number here."""
 
+_SURE: Final = frozenset({int, str, bool, datetime, timedelta})
+"""Types whose every value is one of the language."""
+
 DATE_CACHE_SIZE: Final = 16_384
 
 
@@ -160,6 +163,10 @@ def read_items(items: Iterable[Any]) -> tuple[str | None, list[Any]]:
     Raises:
         Unevaluable: An item is no scalar, or not of the first one's kind; the first offender gives the reason.
     """
+    items = list(items)
+    types = set(map(type, items))
+    if len(types) == 1 and not types.isdisjoint(_SURE):
+        return KINDS[types.pop()], items
     read: list[Any] = []
     common = None
     for item in items:
