@@ -1,6 +1,6 @@
 """The way in: `capctl`, `proof` and `cap-adapter`.
 
-Start-up is a feature: the version and help pages are settled here, before anything heavy is imported.
+Start-up is a feature: the version, help pages and plain command lines are settled before Typer is imported.
 """
 
 import sys
@@ -38,6 +38,14 @@ def _run(argv: list[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
         if text := quick_page(argv, prog=prog, only=only):
             print(text)  # noqa: T201 - this is the command's result
             return 0
+    from capctl.cli.plain import read_plain
+    from capctl.cli.terminal import be_lenient
+
+    be_lenient()
+    if invocation := read_plain(argv, only=only):
+        from capctl.cli.session import perform
+
+        return perform(*invocation)
     from capctl.cli.app import run_command_line
 
     return run_command_line(argv, prog=prog, only=only)

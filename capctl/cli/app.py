@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -20,9 +19,6 @@ def run_command_line(argv: Sequence[str], *, prog: str, only: tuple[str, ...] = 
         prog: The program's name, as help shows it.
         only: The first words it offers; empty for all.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character must not turn a result into an error.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         outcome = build((), only=only).main(list(argv), prog_name=prog, standalone_mode=False)
     except typer.TyperException as error:

@@ -19,13 +19,31 @@ from capctl.cli.diagnostics import ExitCode
 from capctl.cli.help import HELP_FLAGS, page
 from capctl.cli.options import Options, options_of
 from capctl.cli.spelling import metavar, spellings, takes_many, value_type
-from capctl.cli.values import Reader
+from capctl.cli.values import read_value
 from engine.ops.spec import Arg, Operation, Param
 
 CONTEXT: Final = "typer_context"
 """Name of the parameter that receives Typer's context; no operation's parameter may have it."""
 HELP: Final = Param("help", bool, Arg("Show this page."), False)
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": list(HELP_FLAGS)}
+
+
+class Reader:
+    """Reads the value of one parameter; stands where Typer keeps its own `RuntimeParam`, which asks pydantic."""
+
+    def __init__(self, param: Param) -> None:
+        self._param = param
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The value, typed.
+
+        Raises:
+            typer.BadParameter: The text is no such value.
+        """
+        try:
+            return read_value(self._param, value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), ctx, param) from None
 
 
 class _Paged:

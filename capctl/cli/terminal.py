@@ -1,9 +1,18 @@
 """What a stream can show."""
 
+import io
 import os
+import sys
 from typing import Final, TextIO
 
 FALLBACK_WIDTH: Final = 80
+
+
+def be_lenient() -> None:
+    """Let stdout and stderr show what their encoding lacks as an escape: it must not turn a result into an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def wants_color(stream: TextIO, *, no_color: bool) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from capctl.cli.layout import Block, Facts, Line, Table
@@ -17,9 +16,12 @@ View: TypeAlias = Callable[[Any], Iterator[Block]]
 def view_of(op: Operation) -> View:
     """The view of an operation: `VIEWS[op.id]` of the module named for its group, else `as_facts`."""
     module = f"capctl.cli.views.{op.id.partition('.')[0]}"
-    if find_spec(module) is None:
+    try:
+        views: dict[str, View] = import_module(module).VIEWS
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
         return as_facts
-    views: dict[str, View] = import_module(module).VIEWS
     return views.get(op.id, as_facts)
 
 
