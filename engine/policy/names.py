@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -20,4 +19,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that a mistyped one most likely means; empty if none comes close."""
     if len(word) > MAX_NAME:
         return ""
+    import difflib
+
     return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), "")

@@ -38,7 +38,9 @@ def read_ir(data: bytes) -> PolicyIR:
     """
     if len(data) > MAX_IR_BYTES:
         raise InvalidInput("ir.too_large", f"The IR is larger than {MAX_IR_BYTES // 2**20} MiB", "Is it an IR?")
-    document = _object(strict_json(data, what="The IR"), "", ("ir_version", *_MEMBERS, "ir_hash"), check_version=True)
+    unverified = strict_json(data, what="The IR")
+    _check_version(unverified)
+    document = _object(unverified, "", _MEMBERS)
     ir = PolicyIR(
         policy_id=_matching(document["policy_id"], "/policy_id", ID_PATTERN),
         policy_hash=_hash(document["policy_hash"], "/policy_hash"),
@@ -59,22 +61,26 @@ def read_ir(data: bytes) -> PolicyIR:
     return ir
 
 
-_MEMBERS: Final = ("policy_id", "policy_hash", "rules", "adaptivity")
+_MEMBERS: Final = ("ir_version", "policy_id", "policy_hash", "rules", "adaptivity", "ir_hash")
+
+
+def _check_version(document: Any) -> None:
+    # Before the shape: another version may have another one.
+    if isinstance(document, dict) and document.get("ir_version", IR_VERSION) != IR_VERSION:
+        raise InvalidInput(
+            "ir.unsupported_version",
+            f"This is not IR version {IR_VERSION}",
+            "Compile the policy again with this version, or use the version that wrote it.",
+        )
 
 
 def _malformed(pointer: str, message: str) -> InvalidInput:
     return InvalidInput("ir.malformed", f"The IR is malformed at {pointer or '/'}: {message}", "Compile it again.")
 
 
-def _object(value: Any, pointer: str, keys: Sequence[str], *, check_version: bool = False) -> dict[str, Any]:
+def _object(value: Any, pointer: str, keys: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _malformed(pointer, "an object is needed here")
-    if check_version and value.get("ir_version", IR_VERSION) != IR_VERSION:
-        raise InvalidInput(
-            "ir.unsupported_version",
-            f"This is not IR version {IR_VERSION}",
-            "Compile the policy again with this version, or use the version that wrote it.",
-        )
     if value.keys() != set(keys):
         different = sorted(value.keys() ^ set(keys))[0]
         raise _malformed(pointer, f"{different[:40]!r} is {'missing' if different in keys else 'not known'}")
