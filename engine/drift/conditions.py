@@ -16,6 +16,9 @@ from engine.drift.sample import Traffic
 TREND_WINDOW = "5m"
 """The rolling window of the condition `adapt_drift_ratio <= drift_max_ratio`."""
 
+SHARE_NAMES = ("drift", "over_block", "under_block", "unknown")
+"""The conditions that weigh a share of the step's requests."""
+
 
 class Weight(NamedTuple):
     """What the counts prove about a share and its limit."""
@@ -31,7 +34,7 @@ class Share(NamedTuple):
     """A share of the step's requests that has a limit."""
 
     name: str
-    """`drift`, `over_block`, `under_block` or `unknown`."""
+    """One of `SHARE_NAMES`."""
     mismatches: int
     n: int
     limit: float

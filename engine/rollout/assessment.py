@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from engine.drift.fleet import FleetEvidence, combine
 from engine.drift.gate import Answer, GateReport, evaluate_gate
@@ -12,6 +13,9 @@ from engine.drift.sample import ReplicaSample
 from engine.errors import Held, Refused
 from engine.rollout.state import RolloutState
 from engine.rollout.transitions import current_step
+
+MAX_EXPLAINED: Final = 10
+"""Most rules that are named as the reason of something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,11 @@ class Assessment:
     state: RolloutState
     fleet: FleetEvidence
     report: GateReport
+
+    def to_json(self) -> dict[str, Any]:
+        """The gate's report with the rules behind the drift: what a rollback keeps as its evidence."""
+        explained = [asdict(explanation) for explanation in self.fleet.explained[:MAX_EXPLAINED]]
+        return {**self.report.to_json(), "explained": explained}
 
 
 def assess(state: RolloutState, samples: Iterable[ReplicaSample], at: datetime) -> Assessment:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.clock import Clock, to_rfc3339
 from engine.drift.fleet import FleetEvidence
 from engine.drift.gate import GateReport
+from engine.drift.sample import Explanation
 from engine.errors import NotFound
-from engine.ports import Store
-from engine.rollout.assessment import Assessment
+from engine.ports import RolloutChange, Store
+from engine.rollout.assessment import MAX_EXPLAINED, Assessment
 from engine.rollout.plan import to_percent
 from engine.rollout.service import RolloutService
 from engine.rollout.snapshot import ControlSnapshot, HistoryEntry, ReplicaView
-from engine.rollout.state import RolloutState
+from engine.rollout.state import Phase, RolloutState
 from engine.rollout.transitions import next_step
 
-_EXPLAINED = 10
 _HISTORY = 10
 
 
@@ -29,6 +31,7 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
     assessment = service.assess_state(state) if state else None
     fleet = assessment.fleet if assessment else FleetEvidence()
     following = next_step(state) if state else None
+    changes = store.rollout_history(policy_id, limit=_HISTORY)
     return ControlSnapshot(
         at=assessment.at if assessment else clock.now(),
         env=service.env,
@@ -43,8 +46,8 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
         p95_s=fleet.recent.quantile_s(0.95),
         error_ratio=fleet.recent.error_ratio,
         replicas=tuple(ReplicaView(r.name, r.age_s, r.revision, r.silent) for r in fleet.replicas),
-        explained=fleet.explained[:_EXPLAINED],
-        history=_history(store, policy_id),
+        explained=_rolled_back_because(changes) or fleet.explained[:MAX_EXPLAINED],
+        history=tuple(map(_entry, changes)),
         source_age_s=fleet.source_age_s,
         next_percent=to_percent(following[1].basis_points) if following else None,
         problems=_problems(assessment, published=bool(ir_hash)),
@@ -59,19 +62,23 @@ def _hashes(store: Store, policy_id: str) -> tuple[str, str]:
     return ir.policy_hash, ir.ir_hash
 
 
-def _history(store: Store, policy_id: str) -> tuple[HistoryEntry, ...]:
-    changes = store.rollout_history(policy_id, limit=_HISTORY)
-    return tuple(
-        HistoryEntry(
-            at=change.state.changed_at,
-            actor=change.state.actor,
-            action=change.action,
-            percent=to_percent(change.state.basis_points),
-            reason=change.state.reason,
-            revision=change.state.revision,
-        )
-        for change in changes
+def _entry(change: RolloutChange) -> HistoryEntry:
+    return HistoryEntry(
+        at=change.state.changed_at,
+        actor=change.state.actor,
+        action=change.action,
+        percent=to_percent(change.state.basis_points),
+        reason=change.state.reason,
+        revision=change.state.revision,
     )
+
+
+def _rolled_back_because(changes: Sequence[RolloutChange]) -> tuple[Explanation, ...]:
+    """The rules behind the drift that was rolled back: they belong to the step before, which no replica reports on."""
+    if not changes or changes[0].state.phase is not Phase.ROLLED_BACK:
+        return ()
+    explained = changes[0].evidence.get("explained")
+    return tuple(Explanation(**fields) for fields in explained) if isinstance(explained, list) else ()
 
 
 def _problems(assessment: Assessment | None, *, published: bool) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ class ControlSnapshot:
     """5xx answers of the last five minutes / all answers."""
     replicas: tuple[ReplicaView, ...]
     explained: tuple[Explanation, ...]
-    """The rules behind this step's drift and preview, most frequent first; at most ten."""
+    """The rules behind this step's drift and preview, most frequent first, at most ten; after a rollback, the rules
+    behind the drift that was rolled back."""
     history: tuple[HistoryEntry, ...]
     """The last ten transitions, newest first."""
     source_age_s: float | None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from engine.drift.conditions import SHARE_NAMES
 from engine.drift.gate import Answer, GateReport
 from engine.errors import Conflict, Held, InvalidInput, Refused
 from engine.rollout.assessment import Assessment
@@ -20,6 +21,7 @@ from engine.rollout.transitions import Action, next_step
 
 STEWARD: Final = "steward"
 """The name under which it acts."""
+_NAMED_RULES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,17 @@ class Steward:
     def _act(self, assessment: Assessment, intent: Intent) -> RolloutState:
         policy_id, revision = assessment.state.policy_id, assessment.state.revision
         if intent.action is Action.ROLLBACK:
-            return self._service.rollback(policy_id, actor=STEWARD, reason=intent.reason, expected_revision=revision)
+            reason = _naming_rules(intent.reason, assessment)
+            return self._service.rollback(policy_id, actor=STEWARD, reason=reason, expected_revision=revision)
         if intent.action is Action.EXPIRE:
             return self._service.expire_break_glass(
                 policy_id, actor=STEWARD, reason=intent.reason, expected_revision=revision
             )
         return self._service.promote(policy_id, actor=STEWARD, reason=intent.reason, expected_revision=revision)
+
+
+def _naming_rules(reason: str, assessment: Assessment) -> str:
+    """The reason of a rollback with the rules behind it, where it was drift that broke a limit."""
+    drifted = any(c.answer is Answer.CLOSED and c.name in SHARE_NAMES for c in assessment.report.conditions)
+    rules = dict.fromkeys(e.rule_id for e in assessment.fleet.explained if not e.preview)
+    return f"{reason}: {', '.join(list(rules)[:_NAMED_RULES])}" if drifted and rules else reason

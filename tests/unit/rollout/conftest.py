@@ -11,7 +11,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.drift.counts import Counts
 from engine.drift.gate import GateSettings
-from engine.drift.sample import LATENCY_BOUNDS_S, ReplicaSample, Traffic
+from engine.drift.sample import LATENCY_BOUNDS_S, Explanation, ReplicaSample, Traffic
 from engine.registry import SqliteStore
 from engine.rollout.plan import plan_of_percents
 from engine.rollout.service import RolloutService
@@ -55,7 +55,9 @@ class World:
     def start(self, plan: RolloutPlan = PLAN) -> RolloutState:
         return self.service.start(POLICY, plan, actor="anna")
 
-    def measure(self, n: int = 449, *, drift: int = 0, errors: int = 0, replica: str = "v-1") -> None:
+    def measure(
+        self, n: int = 449, *, drift: int = 0, errors: int = 0, replica: str = "v-1", rules: tuple[str, ...] = ()
+    ) -> None:
         """Let the hold time pass and a verifier report `n` requests of evidence on the present step."""
         state = self.state
         self.clock.advance(61)
@@ -76,6 +78,7 @@ class World:
             windows={"5m": counts},
             recent=traffic,
             requests_per_s=20.0,
+            explained=tuple(Explanation(rule, "below_minimum", "over_block", False, drift) for rule in rules),
         )
         self.store.report_evidence([sample])
 

@@ -65,6 +65,17 @@ def test_a_due_rollback_is_named(world: World) -> None:
     assert any(problem.startswith("rollback is due: 30 of 100") for problem in snapshot(world).problems)
 
 
+def test_after_a_rollback_the_rules_behind_it_are_still_named(world: World) -> None:
+    """They belong to a step that is over, and are what everybody wants to know."""
+    world.canary()
+    world.measure(100, drift=30, rules=("R1",))
+    world.service.rollback(POLICY, actor="anna")
+    world.measure(100)
+    assert [(e.rule_id, e.count) for e in snapshot(world).explained] == [("R1", 30)]
+    world.start()
+    assert snapshot(world).explained == ()
+
+
 def test_the_snapshot_is_json_without_secrets(world: World) -> None:
     """What `status --output json` prints."""
     world.canary()

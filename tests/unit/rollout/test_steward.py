@@ -38,12 +38,12 @@ def test_a_plan_that_did_not_say_auto_waits_for_a_person(world: World) -> None:
 
 
 def test_drift_rolls_back_whether_or_not_the_plan_is_automatic(world: World) -> None:
-    """And the reason names the numbers."""
+    """And the reason names the numbers and the rules."""
     world.canary()
-    world.measure(100, drift=20)
+    world.measure(100, drift=20, rules=("R1", "R2"))
     [state] = look(world)
     assert (state.phase, state.basis_points, state.actor) == (Phase.ROLLED_BACK, 0, STEWARD)
-    assert state.reason == "20 of 100 enforced requests drifted (20 %), the limit is 1 %"
+    assert state.reason == "20 of 100 enforced requests drifted (20 %), the limit is 1 %: R1, R2"
     assert look(world) == []
 
 
@@ -73,10 +73,11 @@ def test_drift_at_zero_percent_rolls_nothing_back(world: World) -> None:
 
 
 def test_server_errors_roll_back(world: World) -> None:
-    """A KPI that breaks is as good a reason as drift."""
+    """A KPI that breaks is as good a reason as drift, and no rule is blamed for it."""
     world.canary()
-    world.measure(449, errors=20)
-    assert [state.phase for state in look(world)] == [Phase.ROLLED_BACK]
+    world.measure(449, errors=20, rules=("R1",))
+    [state] = look(world)
+    assert (state.phase, state.reason) == (Phase.ROLLED_BACK, "20 of 449 answers were 5xx, limit 1 %")
 
 
 def test_break_glass_ends_after_an_hour_where_the_gate_did_not_open(world: World) -> None:
