@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,9 @@ def serve(
         timeout_graceful_shutdown=DRAIN_S,
     )
     server = _Server(config, runtime, announce=lambda: _announce(listening), die_with_parent=die_with_parent)
-    server.run(sockets=[listening])
+    # Ctrl-C is how a verifier in the foreground is ended; uvicorn has drained before it raises it again.
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
