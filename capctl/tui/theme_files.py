@@ -27,6 +27,9 @@ COLOR_NAMES: Final = (
 FALLBACK: Final = "capctl-dark"
 PRODUCTION_SUFFIX: Final = "-prod"
 
+_ANSI_NEEDS: Final = {"ansi-background": "ansi_black", "ansi-foreground": "ansi_white"}
+"""What Textual's own style sheets refer to under a theme with the terminal's colours."""
+
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}|ansi_[a-z_]+")
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KEYS: Final = frozenset({"name", "title", "dark", "ansi", "contrast", "vision", "colors", "production"})
@@ -69,6 +72,7 @@ class ThemeFile:
             variables={
                 **{key: colors[key] for key in COLOR_NAMES if key not in ("background", "surface", "foreground")},
                 "ink": "ansi_black" if self.ansi else colors["background"],
+                **(_ANSI_NEEDS if self.ansi else {}),
                 "scrollbar": colors["line"],
                 "scrollbar-background": colors["background"],
                 "border": colors["chosen"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.geometry import Size
 
-from capctl.tui.drawing import cell, heading, page, row
+from capctl.tui.drawing import heading, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import count, sentence
@@ -38,8 +38,8 @@ def _problem(text: str, width: int) -> Content:
 def _explanation(item: Explanation, width: int) -> Content:
     direction = item.direction.replace("_", "-") + (" (preview)" if item.preview else "")
     return row(
-        cell(count(item.count), 7, "bold", right=True),
-        Content.styled(f"  {item.rule_id}", "bold"),
+        Content.styled(f"{count(item.count)}×", "bold $drift-bad"),
+        Content.styled(f" {item.rule_id}", "bold"),
         f"  {item.reason.replace('_', ' ')}",
         Content.styled(f"  {direction}", "$muted"),
     ).truncate(width, ellipsis=True)
