@@ -7,13 +7,12 @@ from datetime import datetime
 
 from engine.clock import to_rfc3339
 from engine.ids import pseudonym
-from engine.registry.schema import ACTOR_SECRET
+from engine.registry.schema import ACTOR_SECRET, meta
 
 
 def pseudonym_of(connection: sqlite3.Connection, name: str) -> str:
     """The pseudonym of an actor in this registry, known or not."""
-    (secret,) = connection.execute("SELECT value FROM meta WHERE name = ?", (ACTOR_SECRET,)).fetchone()
-    return pseudonym(secret, name)
+    return pseudonym(meta(connection, ACTOR_SECRET), name)
 
 
 def name_of(connection: sqlite3.Connection, known_as: str) -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.audit import EMPTY, AuditEvent, AuditRecord, ChainHead, read_record, seal, tied
-from engine.registry.schema import AUDIT_HEAD
+from engine.audit import AuditEvent, AuditRecord, ChainHead, read_record, seal, tied
+from engine.registry.schema import AUDIT_HASH, AUDIT_SEQ, meta
 
 PAGE: Final = 1_000
 """Lines read at a time when the whole chain is read, so that a long one is never held in memory."""
@@ -18,17 +18,13 @@ def append(connection: sqlite3.Connection, event: AuditEvent, *, at: datetime) -
     """Add an event to the end of the chain, in the transaction that is open."""
     record, end = seal(tied(event), at=at, head=head(connection))
     connection.execute("INSERT INTO audit VALUES (?, ?)", (record.seq, record.line()))
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (AUDIT_HEAD, f"{end.seq} {end.hash}"))
+    connection.executemany("UPDATE meta SET value = ? WHERE name = ?", [(end.seq, AUDIT_SEQ), (end.hash, AUDIT_HASH)])
     return record
 
 
 def head(connection: sqlite3.Connection) -> ChainHead:
     """Where the chain ends."""
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (AUDIT_HEAD,)).fetchone()
-    if row is None:
-        return EMPTY
-    seq, _, digest = row[0].partition(" ")
-    return ChainHead(int(seq), digest)
+    return ChainHead(meta(connection, AUDIT_SEQ), meta(connection, AUDIT_HASH))
 
 
 def page(connection: sqlite3.Connection, *, after: int, upto: int) -> Sequence[tuple[int, bytes]]:

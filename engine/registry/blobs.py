@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-
-class DamagedBlob(Exception):
-    """The stored bytes are not those that were stored."""
+from engine.registry.faults import Damage
 
 
 def put(connection: sqlite3.Connection, content: bytes) -> str:
@@ -25,8 +23,8 @@ def checked(digest: str, content: bytes) -> bytes:
     """The content, if it is what the digest says.
 
     Raises:
-        DamagedBlob: It is not.
+        Damage: It is not.
     """
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DamagedBlob(digest)
+        raise Damage("a stored document is not what was stored")
     return content

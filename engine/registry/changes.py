@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-from engine.registry.schema import CHANGE
+from engine.registry.schema import CHANGE, meta
 
 START_BYTES: Final = 6
 """Registries count from different random starts, so that one restored under the name of another differs from it."""
@@ -19,8 +19,7 @@ def start(random_bytes: Callable[[int], bytes]) -> int:
 
 def counted(connection: sqlite3.Connection) -> int:
     """How far it has counted."""
-    (count,) = connection.execute("SELECT value FROM meta WHERE name = ?", (CHANGE,)).fetchone()
-    return int(count)
+    return int(meta(connection, CHANGE))
 
 
 def count(connection: sqlite3.Connection) -> None:

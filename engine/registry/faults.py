@@ -18,11 +18,17 @@ WAL_WRITE_LOCK_BYTE = 120
 """Where the one writer locks the `-shm` file (https://sqlite.org/walformat.html, section 2.3.1)."""
 
 
+class Damage(Exception):
+    """What was read is not what was written. The text says what it is about, in words for people."""
+
+
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite and the file system inside the block into errors for people."""
+    """Turn damage, and errors of SQLite and the file system, inside the block into errors for people."""
     try:
         yield
+    except Damage as damage:
+        raise damaged(path, str(damage)) from damage
     except sqlite3.Error as error:
         raise describe(error, path) from error
     except OSError as error:

@@ -13,6 +13,7 @@ from engine.audit import read_record, verify_chain
 from engine.errors import EngineError, InvalidInput
 from engine.ids import merkle_root
 from engine.registry import audit_log, blobs, policies, reference_sets, rollouts
+from engine.registry.faults import Damage
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
@@ -43,14 +44,14 @@ def _policies(connection: sqlite3.Connection) -> Iterator[str]:
     for (ir_hash,) in connection.execute("SELECT ir_hash FROM ir ORDER BY ir_hash").fetchall():
         try:
             sound = read_ir(policies.ir_bytes(connection, ir_hash)).ir_hash == ir_hash
-        except (blobs.DamagedBlob, EngineError):
+        except (Damage, EngineError):
             sound = False
         if not sound:
             yield f"what is stored as {ir_hash} is not that IR"
     for entry in policies.everything_published(connection):
         try:
             policies.source(connection, entry.policy_id)
-        except (blobs.DamagedBlob, EngineError):
+        except (Damage, EngineError):
             yield f"the source of policy {entry.policy_id} is not what was published"
 
 
@@ -60,7 +61,7 @@ def _reference_sets(connection: sqlite3.Connection) -> Iterator[str]:
             digest, content, count = reference_sets.content(connection, entry.root)
             members = reference_sets.decode(blobs.checked(digest, content), count)
             sound = merkle_root(members) == entry.root and len(members) == count
-        except (blobs.DamagedBlob, EngineError, UnicodeDecodeError):
+        except (Damage, EngineError, UnicodeDecodeError):
             sound = False
         if not sound:
             yield f"the members of list {entry.name} are not those of its root"

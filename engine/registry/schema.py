@@ -13,7 +13,10 @@ SQLite 3.26 understands is used: that is what the oldest supported distributions
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
+
+from engine.audit import EMPTY
+from engine.registry.faults import Damage
 
 APPLICATION_ID: Final = 0x63617063
 """`capc`: in the file's header, so that a file of another program is not mistaken for a registry."""
@@ -27,8 +30,11 @@ CHANGE: Final = "change"
 ACTOR_SECRET: Final = "actor_secret"  # noqa: S105 - the name of a row, not a secret
 """Key of the actors' pseudonyms."""
 
-AUDIT_HEAD: Final = "audit_head"
-"""Where the audit chain ends."""
+AUDIT_SEQ: Final = "audit_seq"
+"""How many records the audit chain has."""
+
+AUDIT_HASH: Final = "audit_hash"
+"""Of the chain's last record."""
 
 TABLES: Final = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
@@ -92,6 +98,18 @@ TABLES: Final = (
 )
 
 
+def meta(connection: sqlite3.Connection, name: str) -> Any:
+    """What the registry holds under one of the names above.
+
+    Raises:
+        Damage: It is gone: every registry is made with all of them.
+    """
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise Damage(f"the row {name} is missing")
+    return row[0]
+
+
 def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) -> None:
     """Make an empty registry of an empty database, in the transaction that is open.
 
@@ -102,6 +120,7 @@ def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) 
     """
     for statement in TABLES:
         connection.execute(statement)
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(CHANGE, change), (ACTOR_SECRET, actor_secret)])
+    rows = [(CHANGE, change), (ACTOR_SECRET, actor_secret), (AUDIT_SEQ, EMPTY.seq), (AUDIT_HASH, EMPTY.hash)]
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -83,29 +83,29 @@ class SqliteStore:
             policies.keep(connection, ir)
 
     def policy(self, policy_id: str) -> PolicyIR:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             entry = policies.published(connection, policy_id)
         if entry is None:
             raise policies.unknown(policy_id)
         return self.ir(entry.ir_hash)
 
     def policy_source(self, policy_id: str) -> bytes:
-        with self._intact(), self._database.read() as connection:
+        with self._reading() as connection:
             return policies.source(connection, policy_id)
 
     def ir(self, ir_hash: str) -> PolicyIR:
         from engine.policy.reading import read_ir
 
+        with self._reading() as connection:
+            canonical = policies.ir_bytes(connection, ir_hash)
         with self._intact():
-            with self._database.read() as connection:
-                canonical = policies.ir_bytes(connection, ir_hash)
             ir = read_ir(canonical)
         if ir.ir_hash != ir_hash:
             raise faults.damaged(self._database.path, f"another IR is stored under {ir_hash}")
         return ir
 
     def policies(self) -> Sequence[PublishedPolicy]:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return policies.everything_published(connection)
 
     # Reference sets
@@ -124,36 +124,37 @@ class SqliteStore:
             return reference_sets.listed(connection, entry.root) or entry
 
     def reference_set(self, root: str) -> frozenset[str]:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             digest, content, count = reference_sets.content(connection, root)
         with self._intact():
             return reference_sets.decode(blobs.checked(digest, content), count)
 
     def reference_sets(self) -> Sequence[ReferenceSetEntry]:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return reference_sets.everything_listed(connection)
 
     # Rollouts
 
     def rollout(self, policy_id: str) -> RolloutState | None:
-        with self._intact(), self._database.read() as connection:
+        with self._reading() as connection:
             return rollouts.current(connection, policy_id)
 
     def rollouts(self) -> Sequence[RolloutState]:
-        with self._intact(), self._database.read() as connection:
+        with self._reading() as connection:
             return rollouts.everything_current(connection)
 
     def commit_rollout(self, change: RolloutChange, *, expected_revision: int | None, audit: AuditEvent) -> None:
         state = change.state
         with self._database.write() as connection:
-            rollouts.check_expected(connection, change, expected_revision)
+            with self._intact():
+                rollouts.check_expected(connection, change, expected_revision)
             record = audit_log.append(connection, audit, at=state.changed_at)
             rollouts.add(connection, change, record)
             evidence.forget_silent(connection, state.policy_id, step_id=state.step_id, now=state.changed_at)
             changes.count(connection)
 
     def rollout_history(self, policy_id: str, *, limit: int = 50) -> Sequence[RolloutChange]:
-        with self._intact(), self._database.read() as connection:
+        with self._reading() as connection:
             return rollouts.history(connection, policy_id, limit=limit)
 
     # Evidence
@@ -164,7 +165,7 @@ class SqliteStore:
             evidence.report(connection, samples)
 
     def evidence(self, policy_id: str) -> Sequence[ReplicaSample]:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return evidence.about(connection, policy_id)
 
     # Audit
@@ -176,7 +177,7 @@ class SqliteStore:
     def audit_lines(self) -> Iterator[bytes]:
         seq, end = 0, self.audit_head().seq
         while True:
-            with self._database.read() as connection:
+            with self._reading() as connection:
                 page = audit_log.page(connection, after=seq, upto=end)
             if not page:
                 return
@@ -184,17 +185,17 @@ class SqliteStore:
             seq = page[-1][0]
 
     def audit_head(self) -> ChainHead:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return audit_log.head(connection)
 
     def audit_tail(self, *, limit: int = 50) -> Sequence[AuditRecord]:
-        with self._intact(), self._database.read() as connection:
+        with self._reading() as connection:
             return audit_log.tail(connection, limit=limit)
 
     # The registry itself
 
     def pseudonym(self, actor: str) -> str:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             known_as = actors.pseudonym_of(connection, actor)
             noted = actors.name_of(connection, known_as)
         if noted is not None or self._read_only:
@@ -206,17 +207,17 @@ class SqliteStore:
             return known_as
 
     def actor_name(self, pseudonym: str) -> str:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return actors.name_of(connection, pseudonym) or pseudonym
 
     def version_token(self) -> int:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return changes.counted(connection)
 
     def check(self) -> Sequence[str]:
         from engine.registry import inspection
 
-        with self._database.read() as connection:
+        with self._reading() as connection:
             connection.execute("SAVEPOINT looking")
             try:
                 return list(inspection.problems(connection))
@@ -230,11 +231,16 @@ class SqliteStore:
         self._database.close()
 
     @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._intact(), self._database.read() as connection:
+            yield connection
+
+    @contextmanager
     def _intact(self) -> Iterator[None]:
         """Tell what cannot be understood as the store's fault: it is not the caller's input that is wrong."""
-        try:
-            yield
-        except blobs.DamagedBlob as error:
-            raise faults.damaged(self._database.path, "a stored document is not what was stored") from error
-        except InvalidInput as error:
-            raise Unavailable(error.code, f"{self._database.path.name}: {error.message}", error.hint) from error
+        path = self._database.path
+        with faults.told(path):
+            try:
+                yield
+            except InvalidInput as error:
+                raise Unavailable(error.code, f"{path.name}: {error.message}", error.hint) from error

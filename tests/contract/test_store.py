@@ -163,6 +163,12 @@ class TestRollouts:
         with pytest.raises(Conflict):
             store.commit_rollout(make_change(next_state(first_state())), expected_revision=1, audit=make_event())
 
+    def test_a_revision_is_never_skipped(self, store: Store) -> None:
+        """Only a caller that is wrong could ask for it."""
+        with pytest.raises(ValueError, match="does not follow"):
+            store.commit_rollout(make_change(next_state(first_state())), expected_revision=None, audit=make_event())
+        assert (store.rollout("p.v1"), store.audit_head().seq) == (None, 0)
+
     def test_a_candidate_that_is_not_stored_cannot_be_rolled_out(self, store: Store) -> None:
         ir = make_ir("p.v1-new")
         state = replace(first_state(), candidate_ir_hash=ir.ir_hash)

@@ -374,6 +374,21 @@ class TestDamage:
         )
         assert refusal(open_store(), SqliteStore.rollouts).code == "rollout.malformed"
 
+    @pytest.mark.parametrize(
+        "use", [SqliteStore.version_token, SqliteStore.audit_head, write, lambda store: store.pseudonym("anna")]
+    )
+    def test_a_row_that_every_registry_has_and_this_one_not_is_damage(
+        self, open_store: Callable[..., SqliteStore], path: Path, use: Callable[[SqliteStore], object]
+    ) -> None:
+        fill(open_store())
+        _alter(path, "DELETE FROM meta")
+        assert refusal(open_store(), use).code == "registry.damaged"
+
+    def test_a_time_that_is_none_is_the_store_s_fault(self, open_store: Callable[..., SqliteStore], path: Path) -> None:
+        fill(open_store())
+        _alter(path, "UPDATE policy SET published_at = 'yesterday'")
+        assert refusal(open_store(), SqliteStore.policies).code == "time.malformed"
+
     def test_evidence_in_an_unknown_form_is_refused(self, open_store: Callable[..., SqliteStore], path: Path) -> None:
         fill(open_store())
         _alter(path, "INSERT INTO evidence VALUES ('p.v1', 'v-9', '2026-03-01T12:00:00Z', CAST('{}' AS BLOB))")
