@@ -24,14 +24,21 @@ def proof() -> int:
 
 def cap_adapter() -> int:
     """`cap-adapter pull|writeback`: the user's own spelling of `capctl pilot`."""
-    from capctl.cli.diagnostics import ExitCode, Problem, report
+    from capctl.cli.diagnostics import ExitCode, Problem, report, wants_json
 
     message = "The SAP pilot is not part of this version of capctl"
     hint = "Use 'capctl adapt --context FILE' with a context file until it is."
-    return report(Problem(ExitCode.UNAVAILABLE, "pilot.not_available", message, hint), as_json="json" in sys.argv)
+    return report(Problem(ExitCode.UNAVAILABLE, "pilot.not_available", message, hint), as_json=wants_json(sys.argv))
 
 
 def _run(argv: list[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
+    try:
+        return _dispatch(argv, prog=prog, only=only)
+    except KeyboardInterrupt:  # while still importing; a command that runs answers for itself
+        return 130
+
+
+def _dispatch(argv: list[str], *, prog: str, only: tuple[str, ...]) -> int:
     if "--help" in argv or "-h" in argv:
         from capctl.cli.help import quick_page
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import typer
 
 from capctl.cli.bind import build
-from capctl.cli.diagnostics import ExitCode, report, usage_problem
+from capctl.cli.diagnostics import ExitCode, report, usage_problem, wants_json
 
 
 def run_command_line(argv: Sequence[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
@@ -24,10 +23,5 @@ def run_command_line(argv: Sequence[str], *, prog: str, only: tuple[str, ...] = 
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         problem = usage_problem(error.format_message(), context.command_path if context else prog)
-        return report(problem, as_json=_wants_json(argv))
+        return report(problem, as_json=wants_json(argv))
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
-
-
-def _wants_json(argv: Sequence[str]) -> bool:
-    """Whether stdout is to carry JSON, read from words that could not be parsed."""
-    return "--output=json" in argv or ("--output", "json") in pairwise(argv)

@@ -11,15 +11,22 @@ if TYPE_CHECKING:
 
 def open_console(
     ctx: "EngineContext",
+    *,
     read_only: Annotated[bool, Arg("Look, but change nothing.")] = False,
-) -> None:
+    version: Annotated[bool, Arg("Show the version, and nothing else.")] = False,
+) -> str | None:
     """Open the control room, or run one of its commands."""
+    if version:
+        from engine.__version__ import __version__
+
+        return f"capctl {__version__}"
     require_terminal("capctl status")
     from dataclasses import replace
 
     from capctl.tui.launch import run_tui
 
     run_tui(replace(ctx, read_only=read_only or ctx.read_only))
+    return None
 
 
 def require_terminal(instead: str) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final, NamedTuple, TextIO
 
 from engine.errors import Conflict, EngineError, Held, InvalidInput, Refused, Unavailable
@@ -59,13 +61,11 @@ class Problem(NamedTuple):
     hint: str
 
 
-def diagnose(error: BaseException) -> Problem:
+def diagnose(error: Exception) -> Problem:
     """Say what an exception means to whoever ran the command. Unknown exceptions keep their text to themselves."""
     if isinstance(error, EngineError):
         exit_code = next((code for kind, code in BY_ERROR if isinstance(error, kind)), ExitCode.UNEXPECTED)
         return Problem(exit_code, error.code, one_line(error.message), one_line(error.hint))
-    if isinstance(error, KeyboardInterrupt):
-        return Problem(ExitCode.INTERRUPTED, "cli.interrupted", "Interrupted", "")
     return Problem(
         ExitCode.UNEXPECTED,
         "cli.unexpected",
@@ -108,6 +108,11 @@ def one_line(text: str) -> str:
     visible = "".join(char if char.isprintable() else " " for char in text)
     line = " ".join(visible.split())
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+
+
+def wants_json(argv: Sequence[str]) -> bool:
+    """Whether stdout is to carry JSON, read from words that could not be parsed."""
+    return "--output=json" in argv or ("--output", "json") in pairwise(argv)
 
 
 def debugging() -> bool:

@@ -25,7 +25,10 @@ def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitC
         # Whatever is still buffered must not be flushed into the closed pipe when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PIPE_CLOSED
-    except (Exception, KeyboardInterrupt) as error:
+    except KeyboardInterrupt:
+        narrate("interrupted")
+        return ExitCode.INTERRUPTED
+    except Exception as error:
         if debugging():
             import traceback
 

@@ -29,13 +29,13 @@ def rate(
 ) -> "RateSet":
     """Set how much traffic the demonstration makes."""
     from engine.demo import write_rate
-    from engine.errors import Refused, Unavailable
+    from engine.errors import NotFound, Refused
     from engine.ops.results.demo import RateSet
 
     if ctx.env != "demo":
         hint = "Start one with capctl demo and use it there."
         raise Refused("demo.not_here", f"{ctx.env} is not the demonstration", hint)
-    if not ctx.settings.state_dir.is_dir():
-        raise Unavailable("demo.not_started", "No demonstration was ever started here", "Start one: capctl demo.")
+    if not ctx.store.rollouts():
+        raise NotFound("demo.not_started", "No demonstration was ever started here", "Start one: capctl demo.")
     write_rate(ctx.settings.state_dir, requests_per_s)
     return RateSet(requests_per_s)

@@ -34,12 +34,14 @@ Cli = Callable[..., Outcome]
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run `capctl WORDS...`; nobody is at the terminal."""
+    """Run `capctl WORDS...`; nobody is at the terminal, unless `terminal` says so."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("COLUMNS", raising=False)
 
-    def run(*words: object, stdin: bytes = b"", prog: str = "capctl") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    def run(*words: object, stdin: bytes = b"", terminal: bool = False, prog: str = "capctl") -> Outcome:
+        keyboard = io.TextIOWrapper(io.BytesIO(stdin))
+        monkeypatch.setattr(keyboard, "isatty", lambda: terminal)
+        monkeypatch.setattr(sys, "stdin", keyboard)
         only = ("adapt",) if prog == "proof" else ()
         code = run_command_line([str(word) for word in words], prog=prog, only=only)
         captured = capsys.readouterr()

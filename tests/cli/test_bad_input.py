@@ -134,6 +134,8 @@ CASES = {
     "unknown output": Case(("gate", "check", "--output", "yaml"), 2, "yaml"),
     "missing argument": Case(("rollout", "set"), 2, "PERCENT"),
     "an option of the group on its command": Case(("demo", "--headless", "rate", "5"), 2, "--headless"),
+    "drift outside the demonstration": Case(("demo", "inject", "--env", "dev"), 3, "not the demonstration"),
+    "a demonstration that never was": Case(("demo", "rate", "5"), 5, "No demonstration"),
     "impossible watch": Case(("drift", "watch", "--count", "-1"), 2, "-1"),
 }
 

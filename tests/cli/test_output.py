@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,6 @@ def test_every_kind_of_error_has_its_exit_code() -> None:
         errors.Conflict: 6,
     }
     assert {kind: int(diagnose(kind("a.b", "It is so")).exit_code) for kind in kinds} == kinds
-    assert diagnose(KeyboardInterrupt()).exit_code == 130
 
 
 def test_the_exit_codes_are_documented() -> None:
@@ -110,6 +110,16 @@ def test_production_asks_and_a_script_must_have_answered(started: Cli, monkeypat
     assert (unsigned.code, unsigned.data["error"]["code"]) == (4, "rollout.not_signed")
 
 
+def test_production_goes_on_when_the_words_are_typed(started: Cli) -> None:
+    """At a terminal the question names the action and the environment; anything but the words is a no."""
+    asked = started("rollout", "promote", "--env", "prod", terminal=True, stdin=b"rollout promote\n")
+    assert "Environment: prod" in asked.err
+    assert "signature" in asked.err
+    declined = started("rollout", "promote", "--env", "prod", terminal=True, stdin=b"y\n")
+    assert declined.code == 4
+    assert "nothing was changed" in declined.err
+
+
 def test_production_never_asks_on_the_way_to_safety(started: Cli) -> None:
     """Rolling back and pausing work without --yes, in a script, in production."""
     assert started("rollout", "pause", "--env", "prod").code == 0
@@ -129,6 +139,35 @@ def test_a_reader_that_goes_away_is_no_traceback_and_no_yes() -> None:
     done = subprocess.run([*CAPCTL, "policy", "list"], stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_ctrl_c_ends_a_watch_quietly(started: Cli) -> None:
+    """130, one line, no traceback; what was printed before stays whole."""
+    with subprocess.Popen(
+        [*CAPCTL, "drift", "watch", "--interval", "60", "--output", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watch:
+        assert watch.stdout is not None
+        first = watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        rest, err = watch.communicate(timeout=30)
+    assert json.loads(first)["policy_id"] == "lksg.v1"
+    assert (watch.returncode, rest, err) == (130, "", "interrupted\n")
+
+
+def test_the_version_is_the_same_wherever_it_is_asked_for(cli: Cli) -> None:
+    """`capctl --version` before anything is imported, and `capctl --quiet --version` through the parser."""
+    early = subprocess.run([*CAPCTL, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert cli("--quiet", "--version").out == early.stdout
+
+
+def test_the_pilot_says_that_it_is_not_here_yet() -> None:
+    """`cap-adapter` is unavailable, in words."""
+    program = [sys.executable, "-c", "import sys, capctl.__main__ as m; sys.exit(m.cap_adapter())"]
+    done = subprocess.run([*program, "pull"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (5, "", 2)
 
 
 def test_colour_is_for_terminals_and_only_if_wanted() -> None:
