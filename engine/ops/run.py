@@ -141,6 +141,9 @@ def _known_policy(op: Operation, ctx: EngineContext, arguments: dict[str, Any]) 
         return ""
     from engine.ops.target import policy_id
 
-    target = policy_id(ctx, arguments.get("policy"))
-    known = {entry.policy_id for entry in ctx.store.policies()} | {state.policy_id for state in ctx.store.rollouts()}
-    return target if target in known else ""
+    # Naming it is a service to the auditor; that it cannot be named must not keep anybody from rolling back.
+    with suppress(EngineError):
+        target, store = policy_id(ctx, arguments.get("policy")), ctx.store
+        known = {entry.policy_id for entry in store.policies()} | {state.policy_id for state in store.rollouts()}
+        return target if target in known else ""
+    return ""

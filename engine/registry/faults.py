@@ -155,6 +155,8 @@ def _writer(path: Path) -> str:
 
 
 def _process(pid: str) -> str:
+    if not pid.isdigit() or pid == "0":  # outside of this container
+        return ""
     try:
         return f"process {pid} ({Path('/proc', pid, 'comm').read_text('utf-8', 'replace').strip()})"
     except OSError:

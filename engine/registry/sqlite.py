@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.audit import AuditEvent, AuditRecord, ChainHead
 from engine.clock import Clock
 from engine.drift.sample import ReplicaSample
-from engine.errors import InvalidInput, Unavailable
+from engine.errors import InvalidInput, NotFound, Unavailable
 from engine.ids import merkle_root
 from engine.policy.ir import PolicyIR
 from engine.ports import PublishedPolicy, ReferenceSetEntry, RolloutChange
@@ -87,7 +87,14 @@ class SqliteStore:
             entry = policies.published(connection, policy_id)
         if entry is None:
             raise policies.unknown(policy_id)
-        return self.ir(entry.ir_hash)
+        try:
+            ir = self.ir(entry.ir_hash)
+        except NotFound as error:
+            # Not found would be taken for not published, and what is shipped for what was published.
+            raise faults.damaged(self._database.path, f"the IR of {policy_id} is missing") from error
+        if ir.policy_id != policy_id:
+            raise faults.damaged(self._database.path, f"another policy is stored as {policy_id}")
+        return ir
 
     def policy_source(self, policy_id: str) -> bytes:
         with self._reading() as connection:

@@ -189,6 +189,21 @@ class TestAudit:
         objects = [record.event.object for record in ctx.store.audit_tail(limit=6)]
         assert objects == ["", "", "p.v1", "p.v1", "p.v1", "p.v1"]
 
+    def test_a_damaged_rollout_does_not_stand_in_the_way_of_another_policy_s(
+        self, ctx: EngineContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Rolling back is always allowed."""
+
+        def act(ctx: EngineContext, *, policy: Annotated[str, Arg("A policy.")] = "") -> str:
+            return f"rolled back {policy}"
+
+        def damaged() -> None:
+            raise Unavailable("rollout.malformed", "The stored rollout cannot be read")
+
+        monkeypatch.setattr(ctx.store, "rollouts", damaged)
+        assert run(op(act), ctx, policy="p.v1") == "rolled back p.v1"
+        assert trail(ctx) == [("test.act", "intent", ""), ("test.act", "done", "")]
+
     def test_an_intent_does_not_outlive_its_operation(self, ctx: EngineContext) -> None:
         run(op(keep), ctx)
         assert current_intent.get() is None

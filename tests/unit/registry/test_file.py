@@ -363,6 +363,23 @@ class TestDamage:
         )
         assert refusal(open_store(), lambda store: store.policy("p.v1")).code == "registry.damaged"
 
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            f"DELETE FROM ir WHERE ir_hash = '{make_ir().ir_hash}'",
+            f"UPDATE policy SET ir_hash = '{make_ir('q.v1').ir_hash}'",
+        ],
+        ids=["missing", "another policy's"],
+    )
+    def test_a_published_policy_without_its_ir_is_damage_rather_than_unknown(
+        self, open_store: Callable[..., SqliteStore], path: Path, statement: str
+    ) -> None:
+        """Otherwise what is shipped under that id would quietly take its place."""
+        fill(open_store())
+        open_store().keep(make_ir("q.v1"))
+        _alter(path, statement)
+        assert refusal(open_store(), lambda store: store.policy("p.v1")).code == "registry.damaged"
+
     def test_a_rollout_that_is_not_understood_is_refused(
         self, open_store: Callable[..., SqliteStore], path: Path
     ) -> None:
