@@ -68,8 +68,8 @@ def question(call: Call, state: ConsoleState) -> Question:
 
 
 def needs_question(op: Operation) -> bool:
-    """Whether to ask before running: a slip of a finger may stop things, but not change what is enforced."""
-    return op.danger is not Danger.READ and op.id != "rollout.pause"
+    """Whether to ask before running: what only reads or stops runs at once, and so does what was just typed in."""
+    return op.danger is not Danger.READ and op.id not in {"rollout.pause", "demo.rate"}
 
 
 def target_basis_points(call: Call, state: ConsoleState) -> int | None:

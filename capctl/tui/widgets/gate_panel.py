@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
@@ -45,23 +46,25 @@ class GatePanel(Panel):
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw the badge over the whole height, and three lines of text beside it."""
         headline = gate_headline(state)
-        texts = [
-            Content.styled(headline.title, f"bold {TEXT_TONES[headline.tone]}"),
-            Content(sentence(headline.detail)),
-            _standing(state, self.room.zone),
-        ]
+        texts = self._texts(headline, state, size.width - BADGE_WIDTH - 2)[: size.height]
         above = (size.height - len(texts)) // 2
         lines = []
         for y in range(size.height):
             text = texts[y - above] if 0 <= y - above < len(texts) else Content("")
-            lines.append(
-                row(
-                    _badge_line(headline, y, size.height),
-                    "  ",
-                    text.truncate(size.width - BADGE_WIDTH - 2, ellipsis=True),
-                )
-            )
+            lines.append(row(_badge_line(headline, y, size.height), "  ", text))
         return page(lines)
+
+    def _texts(self, headline: Headline, state: ConsoleState, width: int) -> list[Content]:
+        """The lines beside the badge: a long reason gets two, and then where the rollout stands is cut off first."""
+        details = textwrap.wrap(sentence(headline.detail), max(1, width), max_lines=2, placeholder="…") or [""]
+        texts = [
+            Content.styled(headline.title, f"bold {TEXT_TONES[headline.tone]}"),
+            *map(Content, details),
+            _standing(state, self.room.zone),
+        ]
+        if state.rollout is not None and state.rollout.break_glass is not None:
+            texts = [texts[0], texts[-1], *texts[1:-1]]
+        return [text.truncate(width, ellipsis=True) for text in texts]
 
 
 TEXT_TONES: Final = {
@@ -118,7 +121,9 @@ def _answer(state: ConsoleState, rollout: RolloutState, gate: GateReport | None)
         return Headline("UNKNOWN", "?", "stale", "The gate has not been asked", "")
     word, glyph = gate.answer.value.upper(), GLYPHS[gate.answer]
     detail = next((c.detail for c in gate.conditions if c.answer is gate.answer is not Answer.OPEN), _all_hold(gate))
-    if still_needed(gate):
+    if rollout.phase is Phase.ROLLED_BACK and rollout.reason:
+        detail = f"{rollout.actor}: {rollout.reason}"
+    elif still_needed(gate):
         # What is still needed stands in the title already.
         detail = detail.partition(";")[0]
     return Headline(word, glyph, gate.answer.value, _advice(state, rollout, gate), detail)

@@ -1,0 +1,87 @@
+"""How the control room looks, at both sizes it is made for and in a dark, a light and a colour-blind theme.
+
+Pictures are for what no assertion sees: alignment, hierarchy, colour. What the screen says and does is asserted in
+test_console.py. Look at each difference in the report; then `pytest tests/tui --snapshot-update`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.clock import ManualClock
+from engine.rollout.snapshot import ControlSnapshot
+from tests.tui import scenes
+
+Picture = Callable[..., bool]
+
+SIZES = {"80x24": (80, 24), "160x45": (160, 45)}
+THEMES = ("dark", "light", "deuteranopia")
+
+
+def silent() -> ControlSnapshot:
+    """The verifiers have stopped reporting."""
+    return replace(scenes.open_gate(), source_age_s=47.0)
+
+
+SCENES: dict[str, tuple[Callable[[], ControlSnapshot], dict[str, Any]]] = {
+    "empty": (scenes.empty, {}),
+    "hold": (scenes.hold, {}),
+    "open": (scenes.open_gate, {}),
+    "closed": (scenes.closed, {}),
+    "rolled-back": (scenes.rolled_back, {}),
+    "stale": (silent, {}),
+    "error": (scenes.store_locked, {}),
+    "read-only": (scenes.hold, {"read_only": True}),
+}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scene", SCENES)
+def test_main_screen(snap_compare: Picture, scene: str, size: str, theme: str) -> None:
+    """The main screen in one of its states."""
+    sample, options = SCENES[scene]
+    app = scenes.room(sample, scenes.context(theme=f"capctl-{theme}", clock=ManualClock(scenes.NOW), **options))
+    assert snap_compare(app, terminal_size=SIZES[size])
+
+
+@pytest.mark.parametrize("theme", ["dark", "high-contrast", "tritanopia", "ansi"])
+def test_production(snap_compare: Picture, theme: str) -> None:
+    """Production looks like production, in the themes that the other pictures do not show."""
+    ctx = scenes.context(env="prod", theme=f"capctl-{theme}", clock=ManualClock(scenes.NOW))
+    assert snap_compare(scenes.room(scenes.hold, ctx), terminal_size=(80, 24))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("rollback", ["b"]), ("break-glass", ["exclamation_mark"]), ("help", ["question_mark"]), ("rate", ["r"])],
+)
+def test_dialogs(snap_compare: Picture, name: str, keys: list[str]) -> None:
+    """The questions, and help."""
+
+    async def press(pilot: Pilot[None]) -> None:
+        await pilot.press(*keys)
+        for cursor in pilot.app.screen.query("Input"):
+            cursor.cursor_blink = False  # type: ignore[attr-defined]
+        await pilot.pause()
+
+    assert snap_compare(scenes.room(scenes.hold), terminal_size=(80, 24), run_before=press)
+
+
+def test_choosing_on_the_slider(snap_compare: Picture) -> None:
+    """The chosen share stands on the track beside the current one, with what it would take."""
+
+    async def press(pilot: Pilot[None]) -> None:
+        await pilot.press("right")
+
+    assert snap_compare(scenes.room(scenes.open_gate), terminal_size=(80, 24), run_before=press)
+
+
+def test_a_small_terminal(snap_compare: Picture) -> None:
+    """60x16 still has the answer, the slider and the conditions."""
+    assert snap_compare(scenes.room(scenes.hold), terminal_size=(60, 16))
