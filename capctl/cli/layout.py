@@ -87,7 +87,8 @@ def render(blocks: Iterable[Block], *, width: int | None, color: bool) -> Iterat
             case Facts(rows):
                 yield from _facts(rows, width, color)
             case Table(columns, rows):
-                yield from _grid([[Toned(c.upper(), Tone.FAINT) for c in columns], *rows], width, color)
+                heads = [Toned(column.upper(), Tone.FAINT) for column in columns]
+                yield from _grid([heads, *rows], width, color, numeric=_numeric_columns(rows))
             case _:
                 yield ""
 
@@ -96,19 +97,41 @@ def _facts(rows: Sequence[tuple[str, Cell]], width: int | None, color: bool) -> 
     yield from _grid([[Toned(label, Tone.FAINT), value] for label, value in rows], width, color)
 
 
-def _grid(rows: Sequence[Sequence[Cell]], width: int | None, color: bool) -> Iterator[str]:
-    cells = [[cell if isinstance(cell, Toned) else Toned(cell, Tone.PLAIN) for cell in row] for row in rows]
+def _numeric_columns(rows: Sequence[Sequence[Cell]]) -> frozenset[int]:
+    """The columns, the last apart, that hold nothing but numbers and shares: they are aligned to the right."""
+    columns = list(zip(*rows, strict=True))[:-1]
+    return frozenset(i for i, column in enumerate(columns) if all(_is_number(_toned(cell).text) for cell in column))
+
+
+def _is_number(text: str) -> bool:
+    return text.removesuffix(" %").replace(",", "").replace(".", "", 1).isdecimal() or text == "-"
+
+
+def _toned(cell: Cell) -> Toned:
+    return cell if isinstance(cell, Toned) else Toned(cell, Tone.PLAIN)
+
+
+def _grid(
+    rows: Sequence[Sequence[Cell]], width: int | None, color: bool, *, numeric: frozenset[int] = frozenset()
+) -> Iterator[str]:
+    cells = [[_toned(cell) for cell in row] for row in rows]
     widths = [max(len(row[i].text) for row in cells) for i in range(len(cells[0]))] if cells else []
     indent = sum(widths[:-1]) + GUTTER * len(widths[:-1])
     for row in cells:
         *fixed, last = row
         head = "".join(
-            _paint(cell.text, cell.tone, color) + " " * (column - len(cell.text) + GUTTER)
-            for cell, column in zip(fixed, widths, strict=False)
+            _place(cell, column, color, right=i in numeric) + " " * GUTTER
+            for i, (cell, column) in enumerate(zip(fixed, widths, strict=False))
         )
         first, *more = _wrap(last.text, None if width is None else max(width - indent, MIN_WRAP))
         yield (head + _paint(first, last.tone, color)).rstrip()
         yield from (" " * indent + _paint(line, last.tone, color) for line in more)
+
+
+def _place(cell: Toned, column: int, color: bool, *, right: bool) -> str:
+    padding = " " * (column - len(cell.text))
+    painted = _paint(cell.text, cell.tone, color)
+    return padding + painted if right else painted + padding
 
 
 def _wrap(text: str, width: int | None) -> list[str]:

@@ -188,6 +188,32 @@ def test_colour_is_for_terminals_and_only_if_wanted() -> None:
     assert b"\x1b[" not in piped.stdout
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status",
+        "gate check",
+        "drift show",
+        "rollout show",
+        "rollout plan",
+        "doctor",
+        "policy list",
+        "policy show lksg.v1",
+        "policy diff lksg.v1 lksg.v1-drift",
+        "lists list",
+        "lists show sanctions-demo",
+        "policy publish lksg-basic.v1",
+        f"adapt --at 2026-11-23 --context {EXAMPLES}/context_warn.json",
+        f"replay --at 2026-11-23 --candidate lksg.v1-drift --contexts {EXAMPLES} --jobs 1",
+    ],
+)
+def test_text_fits_an_ordinary_terminal(started: Cli, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """80 columns are enough for every page of text."""
+    monkeypatch.setenv("COLUMNS", "80")
+    outcome = started(*line.split())
+    assert max(map(len, outcome.out.splitlines())) <= 80, outcome.out
+
+
 def test_the_control_room_needs_a_terminal(cli: Cli) -> None:
     """`capctl` alone in a script says what to use instead."""
     for words in ((), ("demo",)):
@@ -201,7 +227,7 @@ def test_blocks_are_aligned_and_wrap_in_their_last_column() -> None:
     blocks = [
         Line("A sentence that is longer than the terminal."),
         Facts([("short", "x"), ("much longer", Toned("y", Tone.GOOD))]),
-        Table(["name", "because"], [["R1", "the reason takes more than one line here"]]),
+        Table(["name", "n", "because"], [["R1", "1,200", "the reason is too long"], ["R2", "7", "x"]]),
         Raw("a line that must not be broken whatever the width may be"),
     ]
     assert list(render(blocks, width=34, color=False)) == [
@@ -209,9 +235,10 @@ def test_blocks_are_aligned_and_wrap_in_their_last_column() -> None:
         "terminal.",
         "short        x",
         "much longer  y",
-        "NAME  BECAUSE",
-        "R1    the reason takes more than",
-        "      one line here",
+        "NAME      N  BECAUSE",
+        "R1    1,200  the reason is too",
+        "             long",
+        "R2        7  x",
         "a line that must not be broken whatever the width may be",
     ]
     assert max(map(len, render(blocks, width=None, color=False))) > 34

@@ -16,12 +16,13 @@ def imported(result: ImportedList) -> Iterator[Block]:
     entry = result.entry
     yield Facts(
         [
-            ("imported", entry.name),
+            ("list", entry.name),
             ("root", entry.root),
-            ("members", f"{entry.count:,}"),
-            *([("repeated", f"{result.duplicates:,}")] if result.duplicates else []),
+            ("size", f"{entry.count:,}"),
         ]
     )
+    if result.duplicates:
+        yield Line(f"{result.duplicates:,} of its entries repeated another.")
 
 
 def listed(result: ListOfLists) -> Iterator[Block]:
@@ -39,7 +40,7 @@ def shown(result: ShownList) -> Iterator[Block]:
         yield Line("It is on the list." if result.is_member else "It is not on the list.", Tone.STRONG)
     entry = result.entry
     since = moment(entry.imported_at) if entry.imported_at else SHIPPED
-    yield Facts([("list", entry.name), ("root", entry.root), ("members", f"{entry.count:,}"), ("imported", since)])
+    yield Facts([("list", entry.name), ("root", entry.root), ("size", f"{entry.count:,}"), ("since", since)])
 
 
 VIEWS = {"lists.import": imported, "lists.list": listed, "lists.show": shown}

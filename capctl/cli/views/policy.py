@@ -11,8 +11,6 @@ from engine.policy.findings import Finding
 from engine.policy.formatting import format_expression
 from engine.policy.ir import PolicyIR
 
-ALWAYS = "always"
-
 
 def lint_result(result: LintResult) -> Iterator[Block]:
     """Findings as compilers write them, so that editors can jump to them, then a summary a file."""
@@ -38,9 +36,8 @@ def published(result: PublishResult) -> Iterator[Block]:
     policy = result.policy
     yield Facts(
         [
-            ("published", policy.policy_id),
-            ("policy hash", policy.policy_hash),
-            ("IR hash", policy.ir_hash),
+            ("id", policy.policy_id),
+            *_whole(policy.policy_hash, policy.ir_hash),
             ("at", moment(policy.published_at)),
         ]
     )
@@ -54,20 +51,24 @@ def shown(result: ShownPolicy) -> Iterator[Block]:
     ir = result.ir
     yield from _hashes(ir)
     yield Gap()
-    active = {rule: [a.when for a in ir.activations if rule in a.rules] for rule in (r.id for r in ir.rules)}
+    adaptive = {rule for activation in ir.activations for rule in activation.rules}
     rows: list[Sequence[Cell]] = [
         [
             rule.id,
             Toned(rule.severity.upper(), Tone.BAD if rule.severity == "fail" else Tone.CAUTION),
-            " or ".join(active[rule.id]) or ALWAYS,
+            "adaptive" if rule.id in adaptive else "always",
             f"{format_expression(rule.lhs)} {rule.op} {format_expression(rule.rhs)}",
         ]
         for rule in ir.rules
     ]
-    yield Table(["rule", "else", "active when", "must hold"], rows)
+    yield Table(["rule", "else", "active", "must hold"], rows)
     if ir.predicates:
+        switches = {activation.when: ", ".join(activation.rules) for activation in ir.activations}
         yield Gap()
-        yield Table(["predicate", "holds when"], [[p.id, format_expression(p.expr)] for p in ir.predicates])
+        yield Table(
+            ["predicate", "holds when", "switches on"],
+            [[p.id, format_expression(p.expr), switches.get(p.id, NOTHING)] for p in ir.predicates],
+        )
 
 
 def listed(result: PolicyList) -> Iterator[Block]:
@@ -106,7 +107,12 @@ def _findings(findings: Sequence[Finding]) -> Iterator[Block]:
 
 
 def _hashes(ir: PolicyIR) -> Iterator[Block]:
-    yield Facts([("policy", ir.policy_id), ("policy hash", ir.policy_hash), ("IR hash", ir.ir_hash)])
+    yield Facts([("id", ir.policy_id), *_whole(ir.policy_hash, ir.ir_hash)])
+
+
+def _whole(policy_hash: str, ir_hash: str) -> list[tuple[str, str]]:
+    """Both hashes in full, under labels so short that 80 columns suffice."""
+    return [("hash", policy_hash), ("IR", ir_hash)]
 
 
 VIEWS = {
