@@ -179,7 +179,7 @@ class _Writer:
         known = self._namespace.add(findings)
         active = " or ".join(f"{locals_[id]} is not False" for id in self._switches.get(rule.id, ()))
         note = f"{'if ' + active + ': ' if active else ''}active.append(finding)"
-        decide = [
+        return [
             "try:",
             f"    reason = {self._question(rule, scope)}",
             "except Unevaluable as why:",
@@ -191,23 +191,25 @@ class _Writer:
             "    every.append(finding)",
             f"    {note}",
         ]
-        shortcut = shortcuts.holds(rule, scope) if self._with_shortcuts else None
-        if shortcut is None:
-            return decide
-        return [f"if not ({shortcut}):", *(f"    {line}" for line in decide)]
 
     def _condition(self, ast: Ast, scope: Scope) -> str:
+        """The expression for a predicate's value."""
         careful = f"truth({scope.expression(ast)})"
         shortcut = shortcuts.condition(ast, scope) if self._with_shortcuts else None
-        if shortcut is None or not shortcut.guards:
-            return careful
-        return f"{shortcut.source} if {' and '.join(sorted(shortcut.guards))} else {careful}"
+        return careful if shortcut is None else shortcut.choose(careful)
 
     def _question(self, rule: Rule, scope: Scope) -> str:
+        """The expression for the reason why a rule does not hold."""
         lhs, rhs = scope.expression(rule.lhs), scope.expression(rule.rhs)
         if rule.op in SET_OPERATORS:
-            return f"{self._namespace.add(SET_OPERATORS[rule.op])}({lhs}, collection({rhs}, reference_sets))"
-        return f"{self._namespace.add(OPERATORS[rule.op])}({lhs}, {rhs})"
+            careful = f"{self._namespace.add(SET_OPERATORS[rule.op])}({lhs}, collection({rhs}, reference_sets))"
+        else:
+            careful = f"{self._namespace.add(OPERATORS[rule.op])}({lhs}, {rhs})"
+        shortcut = shortcuts.holds(rule, scope) if self._with_shortcuts else None
+        if shortcut is None:
+            return careful
+        broken = self._namespace.add(shortcuts.IF_BROKEN[rule.op])
+        return shortcut._replace(source=f"(None if {shortcut.source} else {broken})").choose(careful)
 
 
 def is_about_single_suppliers(rule: Rule) -> bool:

@@ -65,14 +65,19 @@ class Scope:
         self.predicates = predicates
         self._inputs: dict[str, str] = {}
         self._members: dict[str, str] = {}
+        self._latest: dict[str, str] = {}
 
     def input(self, name: str) -> str:
-        """The local that holds an input: a list or `Unusable` for the list fields, raw JSON for the rest."""
+        """The local that holds an input: raw JSON, or `Unusable` for a field that is no list of strings."""
         return self._inputs.setdefault(name, f"i{len(self._inputs)}")
 
     def members(self, name: str) -> str:
         """The local that holds the reference set an input names, None where it names none."""
-        return self._members.setdefault(name, f"m{self.input(name)}")
+        return self._members.setdefault(self.input(name), f"members_{self.input(name)}")
+
+    def latest(self, name: str) -> str:
+        """The local that holds the latest of an input's dates, None where they are not all in order."""
+        return self._latest.setdefault(self.input(name), f"latest_{self.input(name)}")
 
     def prologue(self) -> list[str]:
         """The statements that read every input once."""
@@ -80,19 +85,41 @@ class Scope:
             "fields = context if type(context) is dict else NOTHING",
             "variables = fields.get('variables')",
             "variables = variables if type(variables) is dict else NOTHING",
+            *self._read_inputs(),
+            *self._check_strings(),
         ]
-        for name, local in self._inputs.items():
-            key = self.namespace.add(name)
-            if name in STRING_LISTS:
-                lines.append(f"{local} = read_strings(fields.get({key}))")
-            elif name == DATE_LIST:
-                lines.append(f"{local} = read_dates(fields.get({key}), now, parsed_dates)")
-            else:
-                lines.append(f"{local} = {'fields' if name in ROOTS else 'variables'}.get({key})")
-        for name, local in self._members.items():
-            root = self.input(name)
-            lines.append(f"{local} = reference_sets.get({root}) if type({root}) is str else None")
+        for local, members in self._members.items():
+            lines.append(f"{members} = reference_sets.get({local}) if type({local}) is str else None")
+        for local, latest in self._latest.items():
+            lines.append(f"{latest} = latest_date({local}, now, parsed_dates)")
         return lines
+
+    def _read_inputs(self) -> list[str]:
+        """All inputs are usually there, and a subscript is faster than get()."""
+        places = {
+            local: ("fields" if name in FIELDS else "variables", self.namespace.add(name))
+            for name, local in self._inputs.items()
+        }
+        if not places:
+            return []
+        return [
+            "try:",
+            *(f"    {local} = {mapping}[{key}]" for local, (mapping, key) in places.items()),
+            "except KeyError:",
+            *(f"    {local} = {mapping}.get({key})" for local, (mapping, key) in places.items()),
+        ]
+
+    def _check_strings(self) -> list[str]:
+        """Joining is the cheapest way to have every item checked for its type; that it is a list is checked later."""
+        locals_ = [local for name, local in self._inputs.items() if name in STRING_LISTS]
+        if not locals_:
+            return []
+        return [
+            "try:",
+            *(f"    join({local})" for local in locals_),
+            "except TypeError:",
+            *(f"    {local} = read_strings({local})" for local in locals_),
+        ]
 
     def expression(self, ast: Ast) -> str:
         """The Python expression that computes `ast`, which passed `check_ast`."""
@@ -111,8 +138,13 @@ def expression_runtime(parsed_dates: values.DateCache, reference_sets: Mapping[s
         "usable": values.usable,
         "truth": functions.truth,
         "read_value": values.read_value,
+        "usable_list": values.usable_list,
         "read_strings": values.read_strings,
         "read_dates": values.read_dates,
+        "latest_date": values.latest_date,
+        "join": "".join,
+        "KeyError": KeyError,
+        "TypeError": TypeError,
         "parsed_dates": parsed_dates,
         "reference_sets": reference_sets,
     }
@@ -122,8 +154,10 @@ def _var(scope: Scope, ast: Ast) -> str:
     name = ast["var"]
     if name in scope.predicates:
         return f"usable({scope.predicates[name]})"
-    if name in FIELDS - ROOTS:
-        return f"usable({scope.input(name)})"
+    if name in STRING_LISTS:
+        return f"usable_list({scope.input(name)})"
+    if name == DATE_LIST:
+        return f"read_dates({scope.input(name)}, now, parsed_dates)"
     missing = reasons.MISSING_ROOT if name in ROOTS or name.endswith("_root") else reasons.MISSING_INPUT
     return f"read_value({scope.input(name)}, {scope.namespace.add(missing)})"
 

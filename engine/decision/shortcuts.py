@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from engine.decision import reasons
 from engine.decision.constants import constant_of, is_constant
 from engine.decision.emit import Scope
 from engine.decision.values import (
@@ -32,16 +33,25 @@ from engine.policy.ir import Ast, Rule
 LARGEST: Final = 1.7976931348623157e308
 """The largest finite binary64: a bound that neither NaN nor an infinity passes."""
 
-NUMBERS: Final = frozenset({int, float})
-
 ORDERED: Final = (NUMBER, DATE, DURATION)
 
 _VARIABLE_GUARDS: Final = {
-    NUMBER: "type({0}) in NUMBERS and SMALLEST <= {0} <= LARGEST",
+    NUMBER: "(type({0}) is int or type({0}) is float and SMALLEST <= {0} <= LARGEST)",
     STRING: "type({0}) is str",
     BOOL: "type({0}) is bool",
 }
-_RULE_SIGNS: Final = {"eq": "==", "range_min": ">=", "range_max": "<=", "threshold": ">="}
+_SIGNS: Final = {"eq": "==", "range_min": ">=", "range_max": "<=", "threshold": ">="}
+
+IF_BROKEN: Final = {
+    "non_membership": reasons.MEMBER_FOUND,
+    "non_intersection": reasons.INTERSECTION_FOUND,
+    "eq": reasons.NOT_EQUAL,
+    "in": reasons.NOT_IN,
+    "range_min": reasons.BELOW_MINIMUM,
+    "range_max": reasons.ABOVE_MAXIMUM,
+    "threshold": reasons.BELOW_THRESHOLD,
+}
+"""Why a rule of each operator does not hold, when it could be evaluated."""
 
 
 class Inline(NamedTuple):
@@ -51,26 +61,32 @@ class Inline(NamedTuple):
     guards: frozenset[str]
     """Conditions under which it has a value of the expected kind and does not raise."""
 
-    def guarded(self, template: str) -> str:
-        """The template with the source in place of {}, behind the guards."""
-        return " and ".join((*sorted(self.guards), template.format(self.source)))
+    def choose(self, otherwise: str) -> str:
+        """The source where the guards hold, else what is given."""
+        return f"{self.source} if {' and '.join(sorted(self.guards))} else {otherwise}" if self.guards else self.source
 
 
 def runtime() -> dict[str, Any]:
     """What the source of a shortcut refers to by fixed names."""
-    names = {"list": list, "bool": bool, "len": len, "max": max, "min": min}
-    return {**names, "NUMBERS": NUMBERS, "LARGEST": LARGEST, "SMALLEST": -LARGEST}
+    return {
+        "list": list,
+        "bool": bool,
+        "int": int,
+        "float": float,
+        "len": len,
+        "LARGEST": LARGEST,
+        "SMALLEST": -LARGEST,
+    }
 
 
-def holds(rule: Rule, scope: Scope) -> str | None:
-    """A condition that is true only if `rule` holds; None where there is none for its shape."""
+def holds(rule: Rule, scope: Scope) -> Inline | None:
+    """Whether `rule` holds, as plain Python; None where its shape is not plain."""
     if rule.op in ("non_membership", "non_intersection"):
         return _disjoint(rule, scope)
     if rule.op == "in":
         return _contained(rule, scope)
     kinds = {"eq": (*ORDERED, STRING, BOOL), "threshold": (NUMBER,)}.get(rule.op, ORDERED)
-    compared = _compared(_RULE_SIGNS[rule.op], rule.lhs, rule.rhs, kinds, scope)
-    return compared and compared.guarded("{}")
+    return _compared(_SIGNS[rule.op], rule.lhs, rule.rhs, kinds, scope)
 
 
 def condition(ast: Ast, scope: Scope) -> Inline | None:
@@ -119,40 +135,41 @@ def _value(ast: Ast, kind: str, scope: Scope) -> Inline | None:
             return Inline(f"len({scope.input(name)})", frozenset({f"type({scope.input(name)}) is list"}))
         case {"func": "now"} if kind == DATE:
             return Inline("now", frozenset())
-        case {"func": "max" | "min" as choose, "args": [{"var": name}]} if kind == DATE and name == DATE_LIST:
-            dates = scope.input(name)
-            return Inline(f"{choose}({dates})", frozenset({f"type({dates}) is list and {dates}"}))
+        case {"func": "max", "args": [{"var": name}]} if kind == DATE and name == DATE_LIST:
+            latest = scope.latest(name)
+            return Inline(latest, frozenset({f"{latest} is not None"}))
         case {"func": "sub", "args": [left, right]} if kind == DURATION:
             # Two dates only: their distance fits a duration, while a date and a duration may leave the calendar.
             return _compared("-", left, right, (DATE,), scope)
     return None
 
 
-def _disjoint(rule: Rule, scope: Scope) -> str | None:
+def _disjoint(rule: Rule, scope: Scope) -> Inline | None:
     name = rule.lhs.get("var")
     if name not in STRING_LISTS:
         return None
     local = scope.input(name)
+    is_list = f"type({local}) is list"
     if is_constant(rule.rhs):
         known = constant_of(rule.rhs)
         if type(known) is not list or not _all_of(known, str):
             return None
-        return f"type({local}) is list and {scope.namespace.add(frozenset(known))}.isdisjoint({local})"
+        return Inline(f"{scope.namespace.add(frozenset(known))}.isdisjoint({local})", frozenset({is_list}))
     root = rule.rhs.get("var")
     if root is None or root in STRING_LISTS or root == DATE_LIST:
         return None
     members = scope.members(root)
-    return f"{members} is not None and type({local}) is list and {members}.isdisjoint({local})"
+    return Inline(f"{members}.isdisjoint({local})", frozenset({is_list, f"{members} is not None"}))
 
 
-def _contained(rule: Rule, scope: Scope) -> str | None:
+def _contained(rule: Rule, scope: Scope) -> Inline | None:
     known = constant_of(rule.rhs) if is_constant(rule.rhs) else None
     if type(known) is not list:
         return None
     for kind, type_ in ((STRING, str), (NUMBER, int)):
         value = _value(rule.lhs, kind, scope)
         if value and _all_of(known, type_):
-            return value.guarded(f"{{}} in {scope.namespace.add(frozenset(known))}")
+            return Inline(f"{value.source} in {scope.namespace.add(frozenset(known))}", value.guards)
     return None
 
 

@@ -121,25 +121,49 @@ def read_strings(raw: Any) -> list[str] | Unusable:
     if type(raw) is not list:
         return Unusable(reasons.MISSING_INPUT if raw is None else reasons.WRONG_TYPE)
     try:
-        "".join(raw)  # the cheapest way to have every item's type checked
+        "".join(raw)
     except TypeError:
         return Unusable(reasons.WRONG_TYPE)
     return raw
 
 
-def read_dates(raw: Any, now: datetime, parsed: DateCache) -> list[datetime] | Unusable:
-    """The audit dates. Never raises, like `read_strings`."""
+def usable_list(value: Any) -> list[str]:
+    """A list field whose items are known to be strings, or what `read_strings` made of it.
+
+    Raises:
+        Unevaluable: It is no list, or unusable.
+    """
+    if type(value) is not list:
+        raise Unevaluable(value.reason if type(value) is Unusable else reasons.WRONG_TYPE)
+    return value
+
+
+def read_dates(raw: Any, now: datetime, parsed: DateCache) -> list[datetime]:
+    """The audit dates.
+
+    Raises:
+        Unevaluable: There are none, it is no list, or an item is no date or lies after `now`.
+    """
     if type(raw) is not list:
-        return Unusable(reasons.MISSING_INPUT if raw is None else reasons.WRONG_TYPE)
+        raise Unevaluable(reasons.MISSING_INPUT if raw is None else reasons.WRONG_TYPE)
     try:
         dates = list(map(parsed.__getitem__, raw))
-    except Unevaluable as why:
-        return Unusable(why.reason)
     except TypeError:  # an item that cannot be a key, a list or an object
-        return Unusable(reasons.WRONG_TYPE)
+        raise Unevaluable(reasons.WRONG_TYPE) from None
     if dates and max(dates) > now:
-        return Unusable(reasons.DATE_IN_FUTURE)
+        raise Unevaluable(reasons.DATE_IN_FUTURE)
     return dates
+
+
+def latest_date(raw: Any, now: datetime, parsed: DateCache) -> datetime | None:
+    """The latest of the audit dates; None where `read_dates` would find fault, or there are none."""
+    if type(raw) is not list or not raw:
+        return None
+    try:
+        latest = max(map(parsed.__getitem__, raw))
+    except (Unevaluable, TypeError):
+        return None
+    return latest if latest <= now else None
 
 
 def usable(value: Any) -> Any:

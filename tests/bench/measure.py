@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-BLOCK_S = 0.03
-BLOCKS = 20
+BLOCK_S = 0.005
+BLOCKS = 200
 
 
 @dataclass(frozen=True, slots=True)
