@@ -57,14 +57,14 @@ def shares(settings: GateSettings, step: Counts, basis: Basis) -> Iterator[Share
 
 def weigh(mismatches: int, n: int, limit: float, settings: GateSettings) -> Weight:
     """Decide whether a share is proven to lie below its limit, above it, or neither yet; and what is still needed."""
-    sequential = settings.evidence == "sequential" and 0.0 <= limit <= 1.0
+    sequential = settings.evidence == "sequential" and 0.0 <= limit <= 1.0 and 0 <= mismatches <= n
     log_promote = log_e_promote(mismatches, n, limit) if sequential else 0.0
     log_rollback = log_e_rollback(mismatches, n, limit) if sequential else 0.0
     answer = judge(mismatches, n, limit, settings)
     needed = 0 if answer is Answer.OPEN else None
     if answer is Answer.HOLD and settings.evidence == "point":
-        needed = settings.min_samples - n
-    elif answer is Answer.HOLD and 0.0 < limit < 1.0 and 0.0 < settings.alpha < 1.0:
+        needed = max(settings.min_samples - n, 0) or None
+    elif answer is Answer.HOLD and sequential and 0.0 < limit < 1.0 and 0.0 < settings.alpha < 1.0:
         needed = samples_still_needed(mismatches, n, limit, settings.alpha)
     return Weight(answer, needed, log_promote, log_rollback)
 
@@ -76,7 +76,7 @@ def judge(mismatches: int, n: int, limit: float, settings: GateSettings) -> Answ
     requests as would have proven a clean rollout: over fewer, a healthy one trips a plain ratio far too often (with a
     limit of 0.5 %, a single mismatch among fifty requests is already four times the limit).
     """
-    if not 0.0 <= limit <= 1.0 or not 0.0 < settings.alpha < 1.0:
+    if not 0.0 <= limit <= 1.0 or not 0.0 < settings.alpha < 1.0 or not 0 <= mismatches <= n:
         return Answer.HOLD
     if settings.evidence == "point":
         return _plain_rule(mismatches, n, limit, settings)
@@ -88,6 +88,18 @@ def judge(mismatches: int, n: int, limit: float, settings: GateSettings) -> Answ
     ):
         return Answer.CLOSED
     return Answer.OPEN if log_e_promote(mismatches, n, limit) >= threshold else Answer.HOLD
+
+
+def demands_rollback(mismatches: int, n: int, limit: float, settings: GateSettings) -> bool:
+    """Whether a share is so clearly beyond a limit that enforcement must go back.
+
+    The sequential test decides that itself. The plain rule takes twice the limit, and never fewer than
+    `min_mismatches`: on its own it closes on the first unlucky request.
+    """
+    answer = judge(mismatches, n, limit, settings)
+    if settings.evidence == "point":
+        return answer is Answer.CLOSED and mismatches >= settings.min_mismatches and mismatches > 2 * limit * n
+    return answer is Answer.CLOSED
 
 
 def _plain_rule(mismatches: int, n: int, limit: float, settings: GateSettings) -> Answer:
@@ -113,6 +125,8 @@ def share_condition(share: Share, weight: Weight, basis: Basis, rate_per_s: floa
         detail = f"{counted}: {'proven to be ' if weight.log_e_promote else ''}below {limit}"
     elif weight.answer is Answer.CLOSED:
         detail = f"{counted} ({wording.share(ratio or 0.0)}), above the limit of {limit}"
+    elif not 0 <= share.mismatches <= share.n:
+        detail = f"{counted}: the verifiers' reports contradict themselves"
     elif weight.needed is None:
         detail = f"{counted}; no number of requests proves a limit of {limit}"
     else:
@@ -127,7 +141,7 @@ def source_condition(age_s: float | None, settings: GateSettings) -> Condition:
         return Condition("source", Answer.HOLD, None, limit, "no verifier has reported on this step")
     if not abs(age_s) <= limit:
         return Condition(
-            "source", Answer.HOLD, age_s, limit, f"the last report is {wording.duration(abs(age_s))} away: silent"
+            "source", Answer.HOLD, age_s, limit, f"the last report is {wording.duration(abs(age_s))} old: silent"
         )
     return Condition("source", Answer.OPEN, age_s, limit, f"last report {wording.duration(abs(age_s))} ago")
 

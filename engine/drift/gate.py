@@ -99,10 +99,8 @@ def _rollback_reason(
     reason to roll back, however often it happens.
     """
     floor = ask.noise_floor(step, settings)
-    for share, weight in weighed:
-        if weight.answer is not Answer.CLOSED:
-            continue
-        if share.limit >= floor or ask.judge(share.mismatches, share.n, floor, settings) is Answer.CLOSED:
+    for share, _ in weighed:
+        if ask.demands_rollback(share.mismatches, share.n, max(share.limit, floor), settings):
             counted = wording.events(share.name, "enforced", share.mismatches, share.n)
             ratio = wording.share(share.mismatches / share.n)
             return f"{counted} ({ratio}), the limit is {wording.share(share.limit)}"

@@ -25,7 +25,7 @@ def events(name: str, basis: Basis, mismatches: int, n: int) -> str:
 
 def share(ratio: float) -> str:
     """A share as a percentage with three significant digits: `0.5 %`, `12.3 %`."""
-    return f"{ratio * 100:.3g} %"
+    return f"{_short(ratio * 100)} %"
 
 
 def duration(seconds: float) -> str:
@@ -43,7 +43,7 @@ def latency(seconds: float) -> str:
     """A latency: `43 ms`, `1.2 s`."""
     if not math.isfinite(seconds):
         return "more than a minute"
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+    return f"{_short(seconds * 1000)} ms" if seconds < 1 else f"{_short(seconds)} s"
 
 
 def outlook(needed: int, rate_per_s: float) -> str:
@@ -51,4 +51,9 @@ def outlook(needed: int, rate_per_s: float) -> str:
     missing = f"{needed:,} more clean ones needed"
     if not (math.isfinite(rate_per_s) and rate_per_s > 0):
         return f"{missing}, and none is coming in"
-    return f"{missing}, about {duration(needed / rate_per_s)} at {rate_per_s:.3g}/s"
+    return f"{missing}, about {duration(needed / rate_per_s)} at {_short(rate_per_s)}/s"
+
+
+def _short(number: float) -> str:
+    """Three significant digits, and never an exponent for a large number."""
+    return f"{number:.3g}" if number < 999.5 else f"{number:,.0f}"

@@ -8,9 +8,9 @@ from engine.clock import Clock, to_rfc3339
 from engine.drift.fleet import FleetEvidence
 from engine.drift.gate import GateReport
 from engine.drift.sample import Explanation
-from engine.errors import NotFound
+from engine.errors import NotFound, Unavailable
 from engine.ports import RolloutChange, Store
-from engine.rollout.assessment import MAX_EXPLAINED, Assessment
+from engine.rollout.assessment import MAX_EXPLAINED, Assessment, assess
 from engine.rollout.plan import to_percent
 from engine.rollout.service import RolloutService
 from engine.rollout.snapshot import ControlSnapshot, HistoryEntry, ReplicaView
@@ -28,7 +28,7 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
     """
     policy_hash, ir_hash = _hashes(store, policy_id)
     state = store.rollout(policy_id)
-    assessment = service.assess_state(state) if state else None
+    assessment, unreadable = _assess(service, state, clock) if state else (None, ())
     fleet = assessment.fleet if assessment else FleetEvidence()
     following = next_step(state) if state else None
     changes = store.rollout_history(policy_id, limit=_HISTORY)
@@ -50,8 +50,16 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
         history=tuple(map(_entry, changes)),
         source_age_s=fleet.source_age_s,
         next_percent=to_percent(following[1].basis_points) if following else None,
-        problems=_problems(assessment, published=bool(ir_hash)),
+        problems=(*unreadable, *_problems(assessment, published=bool(ir_hash))),
     )
+
+
+def _assess(service: RolloutService, state: RolloutState, clock: Clock) -> tuple[Assessment, tuple[str, ...]]:
+    """The evidence and the gate; none and a hold, with the problem, where a replica's report cannot be read."""
+    try:
+        return service.assess_state(state), ()
+    except Unavailable as error:
+        return assess(state, (), clock.now()), (error.message,)
 
 
 def _hashes(store: Store, policy_id: str) -> tuple[str, str]:

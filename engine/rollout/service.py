@@ -8,13 +8,12 @@ transaction, against the revision it was based on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.audit import AuditEvent
 from engine.drift.gate import Answer, GateReport
-from engine.errors import Conflict, InvalidInput, NotFound, Refused
+from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused
 from engine.ids import hash_bytes, hash_json
 from engine.ports import RolloutChange, Store
 from engine.rollout import transitions
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 SALT_BYTES: Final = 32
 MAX_BREAK_GLASS: Final = timedelta(minutes=60)
-_EXPLAINED: Final = 10
-"""Most rules that a rollback's evidence names."""
 _ATTEMPTS: Final = 20
 """How often a step back is tried against concurrent changes; each failure means that somebody else succeeded."""
 
@@ -348,7 +345,7 @@ class RolloutService:
                     f"revision {state.revision}",
                     "Look again (capctl rollout show), then decide anew.",
                 )
-            evidence = _why(self.assess_state(state)) if with_evidence else {}
+            evidence = self._evidence_if_readable(state) if with_evidence else {}
             try:
                 return self._commit(state, changed, action, evidence)
             except Conflict:
@@ -356,6 +353,13 @@ class RolloutService:
                     raise
                 state = self._require(state.policy_id)
         raise AssertionError("the last attempt returns or raises")
+
+    def _evidence_if_readable(self, state: RolloutState) -> dict[str, Any]:
+        """What the gate said when somebody went back; evidence that cannot be read must not stop them."""
+        try:
+            return self.assess_state(state).to_json()
+        except EngineError as error:
+            return {"unreadable": error.code}
 
     def _commit(
         self, previous: RolloutState | None, state: RolloutState, action: Action, evidence: dict[str, Any]
@@ -375,12 +379,6 @@ class RolloutService:
             audit=event,
         )
         return state
-
-
-def _why(assessment: Assessment) -> dict[str, Any]:
-    """What a rollback rests on. The rules are kept with it: the next step's reports no longer name them."""
-    explained = assessment.fleet.explained[:_EXPLAINED]
-    return {**assessment.report.to_json(), "explained": [asdict(explanation) for explanation in explained]}
 
 
 def _require_revision(state: RolloutState | None, expected: int | None) -> None:

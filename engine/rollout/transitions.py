@@ -1,8 +1,8 @@
 """The rollout's state machine, as data and pure functions.
 
-`POSSIBLE` says which action a phase allows, `NEEDS_GATE` which may raise the percentage and therefore pass the gate.
-Each function takes a state and makes the next one, with the next revision; nothing here stores, asks or judges. The
-evidence gets a new name (`step_id`) exactly when what is measured changes: the percentage, the candidate, the plan.
+`POSSIBLE` says which action a phase allows. Each function takes a state and makes the next one, with the next revision;
+nothing here stores, asks or judges. Only `promote` and `set` may raise the percentage, and only what raises it needs a
+gate: the caller compares. The evidence gets a new name (`step_id`) exactly when what is measured changes: the percentage, the candidate, the plan.
 """
 
 from __future__ import annotations
@@ -44,9 +44,6 @@ POSSIBLE: Final[Mapping[Phase | None, frozenset[Action]]] = {
 }
 """By phase; None stands for a policy that never had a rollout. A paused rollout may be set lower, not higher, and a
 rollback of what is rolled back already changes nothing."""
-
-NEEDS_GATE: Final = frozenset({Action.PROMOTE, Action.SET})
-"""Actions that may raise the percentage. Everything else never needs a gate."""
 
 _WAY_OUT: Final[Mapping[Phase | None, str]] = {
     None: "Start a rollout first.",

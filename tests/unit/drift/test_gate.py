@@ -219,6 +219,14 @@ def test_the_plain_rule_for_those_who_want_it() -> None:
     assert judge(enforced(100, over=2), plain, windows={"5m": enforced(100)}).answer is Answer.CLOSED
 
 
+def test_the_plain_rule_rolls_back_beyond_twice_the_limit() -> None:
+    """Over the limit it closes; it goes back only beyond twice the limit, and never for fewer than three."""
+    plain = replace(ONE_PERCENT, evidence="point")
+    assert not judge(enforced(60, over=2), plain).rollback_due
+    assert not judge(enforced(200, over=4), plain).rollback_due
+    assert judge(enforced(200, over=5), plain).rollback_due
+
+
 def test_a_limit_of_zero_cannot_be_proven_and_is_broken_by_three() -> None:
     """It holds for ever, and says why."""
     never = GateSettings(drift_max_ratio=0.0)
@@ -226,6 +234,15 @@ def test_a_limit_of_zero_cannot_be_proven_and_is_broken_by_three() -> None:
     assert (report.answer, report.samples_needed) == (Answer.HOLD, None)
     assert "no number of requests proves" in next(c.detail for c in report.conditions if c.name == "drift")
     assert judge(enforced(1_000_000, over=3), never).rollback_due
+
+
+@pytest.mark.parametrize("settings", [ONE_PERCENT, replace(ONE_PERCENT, evidence="point")])
+@pytest.mark.parametrize("step", [enforced(5, over=900), enforced(5000, over=-1), Counts(requests=-900, enforced=-900)])
+def test_reports_that_contradict_themselves_hold(step: Counts, settings: GateSettings) -> None:
+    """More mismatches than requests, or fewer than none: a broken verifier, not an answer and not a traceback."""
+    report = judge(step, settings, windows={})
+    assert (report.answer, report.rollback_due) == (Answer.HOLD, False)
+    json.dumps(report.to_json(), allow_nan=False)
 
 
 ages = st.none() | st.floats(allow_nan=True, allow_infinity=True)

@@ -8,9 +8,11 @@ import pytest
 
 from engine.audit import verify_chain
 from engine.drift.gate import Answer
-from engine.errors import Conflict, Held, InvalidInput, NotFound, Refused
+from engine.drift.sample import ReplicaSample
+from engine.errors import Conflict, Held, InvalidInput, NotFound, Refused, Unavailable
 from engine.ids import hash_bytes, hash_json
 from engine.ports import RolloutChange
+from engine.rollout.look import take_snapshot
 from engine.rollout.service import RolloutService
 from engine.rollout.state import Phase
 from tests.samples.stored import make_ir
@@ -293,3 +295,39 @@ def test_a_rollback_carries_the_evidence_of_its_moment(world: World) -> None:
     world.measure(100, drift=30)
     world.service.rollback(POLICY, actor="anna", reason="too much")
     assert world.store.rollout_history(POLICY)[0].evidence["rollback_due"] is True
+
+
+class UnreadableEvidence:
+    """A store in which a replica of another release reports what nobody here understands."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def evidence(self, policy_id: str) -> list[ReplicaSample]:
+        raise Unavailable("registry.evidence_unreadable", f"A replica's report about {policy_id} cannot be read")
+
+
+def test_evidence_that_cannot_be_read_stops_a_promotion_but_no_rollback(world: World) -> None:
+    """Fail-closed forward, and backward never in the way."""
+    world.canary()
+    world.measure()
+    service = RolloutService(UnreadableEvidence(world), world.clock, world.settings, CountingBytes())
+    with pytest.raises(Unavailable):
+        service.promote(POLICY, actor="anna")
+    assert service.rollback(POLICY, actor="anna").phase is Phase.ROLLED_BACK
+    assert world.store.rollout_history(POLICY)[0].evidence == {"unreadable": "registry.evidence_unreadable"}
+
+
+def test_evidence_that_cannot_be_read_is_a_hold_on_the_screen(world: World) -> None:
+    """The rest of the picture stays, and says what is wrong."""
+    world.canary()
+    store = UnreadableEvidence(world)
+    service = RolloutService(store, world.clock, world.settings, CountingBytes())
+    seen = take_snapshot(store, service, world.clock, POLICY)
+    assert seen.gate is not None
+    assert seen.gate.answer is Answer.HOLD
+    assert seen.rollout == world.state
+    assert seen.problems[0] == "A replica's report about p.v1 cannot be read"

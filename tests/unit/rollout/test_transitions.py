@@ -179,13 +179,14 @@ class Rollouts(RuleBasedStateMachine):
         self.before: RolloutState | None = None
         self.at = AT
 
-    def attempt(self, move: Callable[[RolloutState], RolloutState]) -> None:
+    def attempt(self, move: Callable[[RolloutState], RolloutState], *, may_rise: bool = False) -> None:
         self.at += timedelta(seconds=1)
         assert self.state is not None
         try:
             made = move(self.state)
         except Held:
             return
+        assert may_rise or made.basis_points <= self.state.basis_points, "only what passes the gate may rise"
         self.before, self.state = self.state, made
 
     @property
@@ -207,7 +208,9 @@ class Rollouts(RuleBasedStateMachine):
     @precondition(lambda self: self.state)
     @rule(glass=st.booleans())
     def promote(self, glass: bool) -> None:
-        self.attempt(lambda s: transitions.promote(s, break_glass=self.glass(s) if glass else None, **self.word))
+        self.attempt(
+            lambda s: transitions.promote(s, break_glass=self.glass(s) if glass else None, **self.word), may_rise=True
+        )
 
     @precondition(lambda self: self.state)
     @rule(basis_points=percentages, glass=st.booleans())
@@ -215,7 +218,8 @@ class Rollouts(RuleBasedStateMachine):
         self.attempt(
             lambda s: transitions.set_percentage(
                 s, basis_points, break_glass=self.glass(s) if glass else None, **self.word
-            )
+            ),
+            may_rise=True,
         )
 
     @precondition(lambda self: self.state)
