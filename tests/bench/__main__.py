@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-SECTIONS = ("decide", "peers", "drift", "auth", "registry")
+SECTIONS = ("decide", "peers", "drift", "auth", "registry", "startup")
 
 
 def main(names: list[str]) -> int:
