@@ -2,7 +2,8 @@
 
 `POSSIBLE` says which action a phase allows. Each function takes a state and makes the next one, with the next revision;
 nothing here stores, asks or judges. Only `promote` and `set` may raise the percentage, and only what raises it needs a
-gate: the caller compares. The evidence gets a new name (`step_id`) exactly when what is measured changes: the percentage, the candidate, the plan.
+gate: the caller compares. The evidence gets a new name (`step_id`) when what is measured changes: the percentage, the
+candidate, the plan.
 """
 
 from __future__ import annotations
