@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from engine.drift.sample import WINDOWS
 from engine.errors import InvalidInput, NotFound
+from engine.policy.names import ID_PATTERN
 from engine.rollout.assessment import Assessment
 from engine.rollout.codec import public_json
 from engine.rollout.plan import parse_percent
@@ -83,8 +84,8 @@ class RolloutEndpoints:
             raise NotFound(
                 "rollout.which", f"{len(known)} policies have a rollout", "Name one: ?policy_id=lksg.v1, or policy_id."
             )
-        if not isinstance(asked, str):
-            raise InvalidInput("rollout.malformed", "policy_id is not a string", "Name a published policy.")
+        if not isinstance(asked, str) or not ID_PATTERN.fullmatch(asked):
+            raise InvalidInput("rollout.malformed", "policy_id is no policy id", "Name a published policy.")
         return asked
 
     def _change_of(self, document: dict[str, Any], request: Request) -> Callable[[], RolloutState]:
