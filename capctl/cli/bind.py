@@ -50,9 +50,10 @@ class _Paged:
     """What commands and groups have in common: their help is their page."""
 
     words: Words = ()
+    only: tuple[str, ...] = ()
 
     def get_help(self, ctx: Any) -> str:
-        return page(self.words, prog=ctx.find_root().info_name)
+        return page(self.words, prog=ctx.find_root().info_name, only=self.only)
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)  # type: ignore[misc]
@@ -95,7 +96,7 @@ def build(words: Words, *, only: tuple[str, ...] = ()) -> Any:
         words: The words after the program's name; empty for the whole tree.
         only: The first words to offer, where a program offers less than all.
     """
-    op = command_at(words)
+    op = None if only else command_at(words)
     app = typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
@@ -111,7 +112,7 @@ def build(words: Words, *, only: tuple[str, ...] = ()) -> Any:
         assert op is not None
         app.command(words[-1], cls=PagedCommand)(command_function(op))
         built = typer.main.get_command(app)
-    built.words = words
+    built.words, built.only = words, only
     if op:
         _read_values_ourselves(built, op)
     return built

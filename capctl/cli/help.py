@@ -15,7 +15,7 @@ from capctl.cli.layout import Block, Facts, Gap, Line, Tone, render
 from capctl.cli.options import options_of
 from capctl.cli.spelling import metavar, positionals, spellings, takes_many
 from capctl.cli.terminal import FALLBACK_WIDTH, wants_color, width_of
-from engine.ops.spec import EMPTY, Operation, Param
+from engine.ops.spec import Operation, Param
 
 HELP_FLAGS: Final = ("--help", "-h")
 MAX_WIDTH: Final = 100
@@ -50,7 +50,7 @@ def page(words: Words, *, prog: str = "capctl", only: tuple[str, ...] = ()) -> s
 
 
 def _blocks(words: Words, prog: str, only: tuple[str, ...]) -> Iterator[Block]:
-    op = command_at(words)
+    op = None if only and not words else command_at(words)
     yield Line(_usage(words, op, prog))
     yield Gap()
     yield Line(TAGLINE if not words else op.summary if op else summary_of(words) + ".")
@@ -96,7 +96,6 @@ def _spell(param: Param) -> str:
 
 
 def _explain(param: Param) -> str:
-    shown = param.default is not EMPTY and param.default not in (None, "", False, (), 0) and not param.required
-    if param.required and not param.arg.positional:
-        return f"{param.arg.help} (required)"
-    return f"{param.arg.help} (default: {param.default})" if shown else param.arg.help
+    if param.required:
+        return param.arg.help if param.arg.positional else f"{param.arg.help} (required)"
+    return f"{param.arg.help} (default: {param.default})" if param.default else param.arg.help

@@ -52,6 +52,8 @@ def test_proof_offers_adapt_only(cli: Cli) -> None:
     assert "adapt" in (quick_page(["--help"], prog="proof", only=("adapt",)) or "")
     assert "rollout" not in (quick_page(["--help"], prog="proof", only=("adapt",)) or "")
     assert cli("rollout", "show", prog="proof").code == 2
+    assert cli(prog="proof").code == 2
+    assert cli("--help", prog="proof").out.startswith("Usage: proof COMMAND")
 
 
 def test_a_group_alone_says_what_is_missing(cli: Cli) -> None:
