@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.decision.verdict import Decision, Drift
 from engine.drift.counts import Counts
@@ -25,6 +25,14 @@ REPORTED_EXPLANATIONS: Final = 20
 
 _Reason = tuple[str, str, Drift, bool]
 """Rule id, reason code, direction, preview."""
+
+
+class StepCounts(NamedTuple):
+    """What a process itself has counted of a step: a counter that begins at 0 with the process, or with the step."""
+
+    step_id: str
+    counts: Counts
+    traffic: Traffic
 
 
 @dataclass(slots=True)
@@ -166,6 +174,15 @@ class DriftRecorder:
         policies = self.windows.policies()
         with self._lock:
             return {policy_id: counts_of(self.windows.ever(policy_id)) for policy_id in policies}
+
+    def steps(self) -> Mapping[str, StepCounts]:
+        """What this process has counted of each policy's current step, without what it resumed from before."""
+        with self._lock:
+            ever = self._traffic.ever()
+            return {
+                policy_id: StepCounts(step.step_id, self._counted(policy_id, step), since(ever, step.traffic_mark))
+                for policy_id, step in self._steps.items()
+            }
 
     def traffic(self) -> Traffic:
         """HTTP answers since the process began."""

@@ -22,6 +22,8 @@ from starlette.types import ASGIApp
 
 from engine.errors import EngineError
 from engine.telemetry.requests import RequestMetrics
+from engine.telemetry.security import SecurityMetrics
+from engine.verifier.auth import AuthReason
 from engine.verifier.front import FrontDoor
 from engine.verifier.problems import RequestError, problem_document, problem_headers, status_of
 from engine.verifier.rollout_endpoints import RolloutEndpoints
@@ -53,7 +55,8 @@ def build_app(
     """
     store_thread = StoreThread()
     metrics = RequestMetrics()
-    status = StatusEndpoints(runtime, metrics, drift_gate=drift_gate)
+    security = SecurityMetrics(reason.value for reason in AuthReason)
+    status = StatusEndpoints(runtime, metrics, security, drift_gate=drift_gate)
     rollout = RolloutEndpoints(runtime, store_thread)
     routes = [
         Route("/verify", VerifyEndpoint(runtime, metrics, demo), methods=["POST"]),

@@ -61,6 +61,7 @@ class Runtime:
         self.gates: Mapping[str, GateReport] = {}
         """What each rollout's gate said at the last look."""
         self.health = Health()
+        self.started_at = ctx.clock.now()
         self._since_aa = 0
 
     @property

@@ -6,15 +6,18 @@ from engine.drift.counts import Counts
 from engine.drift.gate import Answer, GateReport
 from engine.drift.sample import WINDOWS
 from engine.rollout.plan import to_percent
+from engine.rollout.transitions import current_step
 from engine.telemetry.exposition import PolicyScrape, Scrape
 from engine.telemetry.requests import RequestMetrics
+from engine.telemetry.security import SecurityMetrics
 from engine.verifier.runtime import Runtime
 from engine.verifier.serving import ServedPolicy
 
 
-def scrape(runtime: Runtime, metrics: RequestMetrics) -> Scrape:
+def scrape(runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics) -> Scrape:
     """Everything there is to expose now. Only served policies are labels."""
-    totals, gates = runtime.recorder.totals(), runtime.gates
+    recorder = runtime.recorder
+    totals, steps, gates = recorder.totals(), recorder.steps(), runtime.gates
     served_policies = runtime.serving.policies if runtime.serving else {}
     policies = tuple(
         PolicyScrape(
@@ -23,10 +26,14 @@ def scrape(runtime: Runtime, metrics: RequestMetrics) -> Scrape:
             revision=served.revision,
             total=totals.get(policy_id, Counts()),
             gate=_gate_state(served, gates.get(policy_id)),
+            drift_max_ratio=current_step(served.rollout).gate.drift_max_ratio if served.rollout else None,
+            step=steps.get(policy_id) if served.rollout else None,
+            windows={w: recorder.windows.counts(w, policy_id) for w in WINDOWS} if served.rollout else {},
         )
         for policy_id, served in served_policies.items()
     )
-    return Scrape(policies, {window: runtime.recorder.windows.counts(window) for window in WINDOWS}, metrics)
+    overall = {window: recorder.windows.counts(window) for window in WINDOWS}
+    return Scrape(policies, overall, metrics, security, started_s=runtime.started_at.timestamp())
 
 
 def _gate_state(served: ServedPolicy, report: GateReport | None) -> str | None:

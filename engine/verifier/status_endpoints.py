@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from engine.errors import NotFound
 from engine.telemetry.exposition import render
 from engine.telemetry.requests import RequestMetrics
+from engine.telemetry.security import SecurityMetrics
 from engine.verifier.readiness import check_ready
 from engine.verifier.runtime import Runtime
 from engine.verifier.scrape import scrape
@@ -21,12 +22,16 @@ class StatusEndpoints:
     Args:
         runtime: The verifier.
         metrics: Its HTTP counters.
+        security: Its counters of tokens and signatures.
         drift_gate: Whether a closed gate makes it not ready.
     """
 
-    def __init__(self, runtime: Runtime, metrics: RequestMetrics, *, drift_gate: bool) -> None:
+    def __init__(
+        self, runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics, *, drift_gate: bool
+    ) -> None:
         self._runtime = runtime
         self._metrics = metrics
+        self._security = security
         self._drift_gate = drift_gate
 
     async def healthz(self, _: Request) -> Response:
@@ -40,7 +45,9 @@ class StatusEndpoints:
 
     async def prometheus(self, request: Request) -> Response:
         """Metrics, in the format the scraper asks for."""
-        body, content_type = render(scrape(self._runtime, self._metrics), request.headers.get("accept", ""))
+        body, content_type = render(
+            scrape(self._runtime, self._metrics, self._security), request.headers.get("accept", "")
+        )
         return Response(body, headers={"content-type": content_type, **NO_STORE})
 
     async def policy(self, request: Request) -> Response:

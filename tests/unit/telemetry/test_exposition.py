@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.drift.counts import Counts
+from engine.drift.recorder import StepCounts
+from engine.drift.sample import LATENCY_BOUNDS_S, Traffic
 from engine.telemetry.exposition import PolicyScrape, Scrape, render
 from engine.telemetry.requests import RESULTS, RequestMetrics
+from engine.telemetry.security import SecurityMetrics
+from engine.verifier.auth import AuthReason
 
 COUNTS = Counts(requests=100, enforced=25, over_block=2, under_block=1, preview_over_block=4)
 CONTRACT = {
@@ -21,7 +28,13 @@ CONTRACT = {
     "adapt_selection_latency_seconds_bucket",
     "cap_verifier_requests_total",
     "cap_verifier_request_duration_seconds_bucket",
+    "cap_auth_token_validation_failures_total",
+    "cap_cache_hit_ratio",
+    "cap_signatures_created_total",
+    "cap_signatures_verified_total",
+    "audit_chain_break_total",
 }
+LATENCY = tuple(3 if i == 10 else 0 for i in range(len(LATENCY_BOUNDS_S) + 1))
 
 
 def _samples(scrape: Scrape) -> dict[tuple[str, ...], float]:
@@ -33,9 +46,25 @@ def _samples(scrape: Scrape) -> dict[tuple[str, ...], float]:
     }
 
 
+def _security() -> SecurityMetrics:
+    security = SecurityMetrics(reason.value for reason in AuthReason)
+    security.expose_key("k1")
+    return security
+
+
 def _scrape(gate: str | None = "open", counts: Counts = COUNTS) -> Scrape:
-    policy = PolicyScrape("lksg.v1", rollout_percent=25, revision=3, total=counts, gate=gate)
-    return Scrape((policy,), dict.fromkeys(("5m", "15m", "60m"), counts))
+    windows = dict.fromkeys(("5m", "15m", "60m"), counts)
+    policy = PolicyScrape(
+        "lksg.v1",
+        rollout_percent=25,
+        revision=3,
+        total=counts,
+        gate=gate,
+        drift_max_ratio=0.005,
+        step=StepCounts("s1", counts, Traffic(3, 1, LATENCY)),
+        windows=windows,
+    )
+    return Scrape((policy,), windows, security=_security(), started_s=1_700_000_000.125)
 
 
 def test_every_metric_of_the_contract_is_there() -> None:
@@ -47,6 +76,56 @@ def test_errors_are_zero_before_the_first_one() -> None:
     assert all(samples["cap_verifier_requests_total", result] == 0 for result in RESULTS)
     assert samples["adapt_drift_events_total", "lksg.v1"] == 0
     assert samples["adapt_preview_drift_events_total", "lksg.v1"] == 0
+
+
+def test_what_can_stay_silent_is_zero_from_the_start() -> None:
+    """Every reason for refusing a token and every key: a rate over them is never 'no data'."""
+    samples = _samples(_scrape())
+    reasons = {labels[0] for name, *labels in samples if name == "cap_auth_token_validation_failures_total"}
+    assert reasons == {reason.value for reason in AuthReason}
+    assert samples["cap_signatures_created_total", "k1"] == samples["cap_signatures_verified_total", "k1"] == 0
+    assert samples["audit_chain_break_total",] == 0
+
+
+def test_tokens_keys_and_caches_are_counted() -> None:
+    class Cache:
+        hits, misses = 3, 1
+
+    security = _security()
+    security.token_refused("expired")
+    security.signed("k1")
+    security.verified("k2")
+    security.caches["tokens"] = Cache()
+    samples = _samples(Scrape(security=security))
+    assert samples["cap_auth_token_validation_failures_total", "expired"] == 1
+    assert samples["cap_signatures_created_total", "k1"] == 1
+    assert samples["cap_signatures_verified_total", "k2"] == 1
+    assert samples["cap_cache_lookups_total", "tokens", "hit"] == 3
+    assert samples["cap_cache_hit_ratio",] == 0.75
+
+
+def test_a_reason_that_is_not_on_the_list_is_no_label() -> None:
+    with pytest.raises(KeyError):
+        _security().token_refused("because-of-" + "x" * 100)
+
+
+def test_the_evidence_of_the_step_names_the_step_and_the_run() -> None:
+    """A counter of one step in one life of the process never falls, so its last value is what was counted."""
+    samples = _samples(_scrape())
+    run = "1700000000.125"
+    assert samples["adapt_step_events_total", "enforced", "lksg.v1", run, "s1"] == 25
+    assert samples["adapt_step_http_errors_total", "lksg.v1", run, "s1"] == 1
+    answers = [key for key in samples if key[0] == "adapt_step_http_responses_total"]
+    assert [samples[key] for key in answers] == [3], "buckets that are empty are left out"
+
+
+def test_promtool_finds_nothing_to_criticise() -> None:
+    """Names, help and types follow the conventions of Prometheus."""
+    if shutil.which("promtool") is None:
+        pytest.skip("Debian's package prometheus is not installed")
+    body, _ = render(_scrape(), "text/plain")
+    done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode(), done.stdout.decode()) == (0, "", "")
 
 
 def test_drift_is_a_share_of_all_and_of_the_enforced_requests() -> None:
