@@ -1,0 +1,1 @@
+"""A package with a file of its own, so that no installed package called `tests` stands before it."""
