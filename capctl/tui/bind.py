@@ -33,6 +33,16 @@ HINTS: Final[Mapping[str, str]] = {
 }
 """The word beside the key on the key bar; an operation without one is in help only."""
 
+_SPOKEN: Final[Mapping[str, str]] = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "exclamation_mark": "!",
+    "plus": "+",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}
+
 APP_BINDINGS: Final = (
     Binding(
         "exclamation_mark", "break_glass", "Promote past a gate that is not open (break-glass)", id="app.break_glass"
@@ -122,8 +132,7 @@ def help_rows() -> list[HelpRow]:
 
 def spoken(keys: str) -> str:
     """Keys as people call them: `question_mark` is `?`."""
-    names = {"question_mark": "?", "colon": ":", "slash": "/", "exclamation_mark": "!", "plus": "+"}
-    return " ".join(names.get(key, key) for key in keys.split(","))
+    return " ".join(_SPOKEN.get(key, key) for key in keys.split(","))
 
 
 def _keys(op: Operation) -> str:

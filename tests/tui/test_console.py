@@ -291,7 +291,9 @@ async def test_break_glass_is_loud(opened: Open) -> None:
 async def test_the_rules_behind_the_drift_are_named(opened: Open) -> None:
     """The screen says why: rule and reason."""
     async with opened(scenes.rolled_back, size=(160, 45)) as (app, _):
-        assert "R3_regions  intersection found  over-block" in text_of(app)
+        shown = text_of(app)
+        assert "21× R3_regions" in shown
+        assert "intersection found  over-block" in shown
 
 
 async def test_the_command_line_takes_words_of_the_shell(opened: Open, ledger: Ledger) -> None:

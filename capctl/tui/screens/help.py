@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import textwrap
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,11 +13,14 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from capctl.tui.bind import HelpRow, help_rows
+from capctl.tui.bind import HelpRow, help_rows, spoken
 from capctl.tui.drawing import cell, page, row
 from capctl.tui.widgets.header import Header
 from capctl.tui.widgets.key_bar import KeyBar
 from capctl.tui.widgets.slider import RolloutSlider
+
+_KEYS: Final = 16
+"""Cells of the column with the keys."""
 
 
 class HelpScreen(Screen[None]):
@@ -37,9 +41,9 @@ class HelpScreen(Screen[None]):
             yield Static(id="rows", markup=False)
         yield KeyBar()
 
-    def on_mount(self) -> None:
-        """Show everything."""
-        self._show("")
+    def on_resize(self) -> None:
+        """Lay the rows out for the width."""
+        self._show(self.query_one(Input).value)
 
     @on(Input.Changed)
     def filter_rows(self, event: Input.Changed) -> None:
@@ -62,15 +66,16 @@ class HelpScreen(Screen[None]):
     def _show(self, wanted: str) -> None:
         words = wanted.lower().split()
         rows = [line for line in all_rows() if all(word in " ".join(_texts(line)).lower() for word in words)]
-        self.query_one("#rows", Static).update(page([_line(line) for line in rows]) if rows else "nothing matches")
+        width = max(40, self.size.width - 10)
+        self.query_one("#rows", Static).update(
+            page([_line(line, width) for line in rows]) if rows else "nothing matches"
+        )
 
 
 def all_rows() -> list[HelpRow]:
     """What the help page lists: the console's and the operations' rows, and the slider's keys."""
     slider = [
-        HelpRow(
-            binding.key.replace(",", " "), "", f"Slider: {binding.description[0].lower()}{binding.description[1:]}."
-        )
+        HelpRow(spoken(binding.key), "", f"Slider: {binding.description[0].lower()}{binding.description[1:]}.")
         for binding in RolloutSlider.BINDINGS
         if isinstance(binding, Binding)
     ]
@@ -83,7 +88,19 @@ def _texts(line: HelpRow) -> tuple[str, str, str]:
     return line.key, line.command, line.summary
 
 
-def _line(line: HelpRow) -> Content:
-    first = cell(line.key or f":{' '.join(line.command.split()[:2])}", 26, "bold $chosen")
-    words = Content.styled(f"\n{'':26}:{line.command}" if line.command else "", "$muted")
-    return row(first, line.summary, words)
+def _line(line: HelpRow, width: int) -> Content:
+    """A row: its key, or its command, at the left; what it does, and how it is typed, wrapped beside it."""
+    rows = [(text, "") for text in _wrapped(line.summary, width)]
+    if line.command:
+        rows += [(text, "$muted") for text in _wrapped(f":{line.command}", width)]
+    return page(
+        [
+            row(cell(line.key if position == 0 else "", _KEYS, "bold $chosen"), Content.styled(text, tone))
+            for position, (text, tone) in enumerate(rows)
+        ]
+    )
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    # An option is one word: --break-glass is not broken at its hyphen.
+    return textwrap.wrap(text, width - _KEYS, break_on_hyphens=False)

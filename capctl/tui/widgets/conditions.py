@@ -76,9 +76,9 @@ def condition_line(condition: Condition, width: int, *, stale: bool) -> Content:
     tone = "$stale" if stale else TONES[condition.answer]
     return row(
         Content.styled("? " if stale else f"{GLYPHS[condition.answer]} ", f"bold {tone}"),
-        cell(label(condition), 14, "" if stale or condition.answer is Answer.OPEN else tone),
-        cell(value, 10, "$stale" if stale else "bold", right=True),
-        cell(limit, 11, "$muted", right=True),
+        cell(label(condition), 13, "" if stale or condition.answer is Answer.OPEN else tone),
+        cell(value, 9, "$stale" if stale else "bold", right=True),
+        cell(limit, 10, "$muted", right=True),
     ).truncate(width, ellipsis=True)
 
 

@@ -17,6 +17,8 @@ from engine.drift.sample import WINDOWS
 _WINDOW_LABELS: Final = {"5m": "5 min", "15m": "15 min", "60m": "60 min"}
 _LABEL: Final = 7
 _NUMBER: Final = 6
+_NARROW: Final = 34
+"""Below this width only the gauge is shown, without the columns beside it."""
 _ROOMY_ROWS: Final = 5
 """With so many rows to spare the trace gets several, and its limit a line."""
 
@@ -39,6 +41,8 @@ class DriftPanel(Panel):
 
 def _titles(width: int, *, preview: bool) -> Content:
     first = "preview" if preview else "enforced"
+    if width < _NARROW:
+        return row(cell("", _LABEL), Content.styled(first, "$muted"))
     return row(
         cell("", _LABEL),
         Content.styled(first.ljust(_NUMBER + 2 + _bar_width(width)), "$muted"),
@@ -50,11 +54,16 @@ def _titles(width: int, *, preview: bool) -> Content:
 def _window(name: str, counts: Counts | None, limit: float, width: int, *, preview: bool) -> Content:
     shown = _basis(counts, preview=preview)
     tone = "$muted" if shown is None else severity(shown, limit)
-    return row(
+    measured = row(
         cell(_WINDOW_LABELS[name], _LABEL, "$muted"),
         cell(hundredths(shown), _NUMBER, f"bold {tone}", right=True),
         " ",
         gauge(shown, limit, _bar_width(width)),
+    )
+    if width < _NARROW:
+        return measured
+    return row(
+        measured,
         " ",
         cell(hundredths(counts.drift_ratio if counts and counts.requests else None), _NUMBER, right=True),
         cell("" if preview else hundredths(_previewed(counts)), _NUMBER + 2, "$muted", right=True),
@@ -75,7 +84,8 @@ def _previewed(counts: Counts | None) -> float | None:
 
 
 def _bar_width(width: int) -> int:
-    return max(3, width - _LABEL - 3 * _NUMBER - 4)
+    beside = _LABEL + _NUMBER + 1 if width < _NARROW else _LABEL + 3 * _NUMBER + 4
+    return max(3, width - beside)
 
 
 def _directions(step: Counts | None, *, preview: bool) -> Content:
@@ -106,10 +116,9 @@ def _trace(state: ConsoleState, limit: float, width: int, room: int) -> list[Con
     values = state.trace if state.measured else ()
     if room < _ROOMY_ROWS:
         return [row(cell("trace", _LABEL, "$muted"), *trace(values, limit, width - _LABEL))]
-    rows = min(8, (room - 2) // 2 * 2)
+    rows = min(8, (room - 1) // 2 * 2)
     span = duration(min(width, len(values)) * state.interval_s)
     return [
-        Content(""),
         Content.styled(f"last {span}, limit dashed", "$muted"),
         *trace(values, limit, width, rows),
     ]

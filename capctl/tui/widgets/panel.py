@@ -22,7 +22,7 @@ class Panel(Widget):
     """
 
     DEFAULT_CSS = """
-    Panel { height: auto; width: 1fr; }
+    Panel { height: auto; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
