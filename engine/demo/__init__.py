@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.demo.context import demo_context
     from engine.demo.rate import DEFAULT_RATE, MAX_RATE, read_rate, write_rate
     from engine.demo.script import DemoEvent, run_script
     from engine.demo.seed import inject_drift
@@ -23,7 +22,6 @@ __all__ = [
     "MAX_RATE",
     "DemoEvent",
     "DemoWorld",
-    "demo_context",
     "demo_state_dir",
     "inject_drift",
     "read_rate",
@@ -36,7 +34,6 @@ _HOME = {
     "MAX_RATE": "rate",
     "DemoEvent": "script",
     "DemoWorld": "world",
-    "demo_context": "context",
     "demo_state_dir": "world",
     "inject_drift": "seed",
     "read_rate": "rate",

@@ -1,23 +1,19 @@
-"""Contexts of the demonstration: the built-in one that `{"_demo": true}` stands for, and an endless stream of them.
+"""Contexts of the demonstration: an endless stream of plausible ones.
 
-Both are made for the shipped policy `lksg.v1`. Its own adaptive plan agrees with the baseline on all of them; the
-shipped drifting candidate asks for a younger audit than some of them have.
+They are made for the shipped policy `lksg.v1`. Its own adaptive plan agrees with the baseline on all of them; the
+shipped drifting candidate asks for a younger audit and a lower risk than some of them have.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache
 from typing import Any, Final
 
-from engine.demo.suppliers import Supplier, demo_suppliers
-
-Json = dict[str, Any]
-
-SANCTIONS_LIST: Final = "sanctions-demo"
-HIGH_RISK_LIST: Final = "high-risk-regions"
+from engine.policies.demonstration import HIGH_RISK_LIST, context_of, demo_lists
+from engine.policies.suppliers import demo_suppliers
 
 OLD_AUDIT_SHARE: Final = 0.1
 """Contexts whose latest audit is older than the drifting candidate accepts, and younger than `lksg.v1` asks for."""
@@ -27,13 +23,7 @@ UNACCEPTABLE_RISK_SHARE: Final = 0.02
 """Contexts whose risk is too high: FAIL under either policy."""
 
 
-def demo_context(at: datetime) -> Json:
-    """The built-in context: all fifty suppliers in good order at the time `at`."""
-    suppliers = demo_suppliers()
-    return _context(suppliers, audits=[at.date() - timedelta(days=30)], risk_score=20)
-
-
-class ContextStream(Iterator[Json]):
+class ContextStream(Iterator[dict[str, Any]]):
     """An endless stream of plausible contexts; the same seed and day give the same stream.
 
     Args:
@@ -45,55 +35,20 @@ class ContextStream(Iterator[Json]):
         self._random = random.Random(seed)  # noqa: S311 - a reproducible stream is the point, not a secret
         self.today = today
 
-    def __next__(self) -> Json:
+    def __next__(self) -> dict[str, Any]:
         draw = self._random
         suppliers = draw.sample(demo_suppliers(), draw.randint(1, 5))
         kind = draw.random()
         old = kind < OLD_AUDIT_SHARE
         latest = draw.randint(120, 330) if old else draw.randint(3, 60)
         audits = [self.today - timedelta(days=latest + 90 * i) for i in range(draw.randint(1, 3))]
-        context = _context(suppliers, audits=audits, risk_score=draw.randint(5, 72))
+        context = context_of(suppliers, audits=audits, risk_score=draw.randint(5, 72))
         kind -= OLD_AUDIT_SHARE
         if 0 <= kind < HIGH_RISK_SHARE:
             context["supplier_regions"].append(draw.choice(_high_risk_regions()))
         elif HIGH_RISK_SHARE <= kind < HIGH_RISK_SHARE + UNACCEPTABLE_RISK_SHARE:
             context["variables"]["risk_score"] = draw.randint(85, 99)
         return context
-
-
-def _context(suppliers: tuple[Supplier, ...] | list[Supplier], *, audits: list[date], risk_score: int) -> Json:
-    sanctions_root, high_risk_root = demo_roots()
-    return {
-        "supplier_hashes": [supplier.hash for supplier in suppliers],
-        "ubo_hashes": [owner for supplier in suppliers for owner in supplier.ubo_hashes],
-        "supplier_regions": list(dict.fromkeys(supplier.region for supplier in suppliers)),
-        "audit_dates": [audit.isoformat() for audit in audits],
-        "sanctions_root": sanctions_root,
-        "high_risk_root": high_risk_root,
-        "variables": {
-            "tier": min(supplier.tier for supplier in suppliers),
-            "risk_score": risk_score,
-            "grievance_channel": True,
-        },
-    }
-
-
-@cache
-def demo_lists() -> dict[str, frozenset[str]]:
-    """The shipped reference lists by name."""
-    from engine.policies import shipped_lists
-    from engine.policy.reference import parse_reference_list
-
-    return {name: parse_reference_list(data).members for name, data in shipped_lists().items()}
-
-
-@cache
-def demo_roots() -> tuple[str, str]:
-    """The roots of the sanctions list and of the list of high-risk regions."""
-    from engine.ids import merkle_root
-
-    lists = demo_lists()
-    return merkle_root(lists[SANCTIONS_LIST]), merkle_root(lists[HIGH_RISK_LIST])
 
 
 @cache

@@ -46,9 +46,9 @@ def furnish(ctx: EngineContext) -> None:
         Conflict: The store holds another policy under that id.
     """
     from engine.audit import AuditEvent
-    from engine.demo.context import demo_lists
     from engine.ids import merkle_root
     from engine.policies import shipped
+    from engine.policies.demonstration import demo_lists
 
     store, at = ctx.store, ctx.clock.now()
     actor = store.pseudonym(ctx.actor)
@@ -105,7 +105,7 @@ def service_of(ctx: EngineContext) -> RolloutService:
 
 
 def _shipped(policy_id: str) -> PolicyIR:
-    from engine.registry.catalog import shipped_policy
+    from engine.policies.catalog import shipped_policy
 
     ir = shipped_policy(policy_id)
     if ir is None:

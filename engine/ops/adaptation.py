@@ -14,7 +14,7 @@ from engine.clock import from_rfc3339
 from engine.errors import InvalidInput
 from engine.ids import HASH_PATTERN, is_hash
 from engine.ops.results.decision import Adaptation, Request
-from engine.ops.sources import catalog, load_ir, resolve_policy
+from engine.ops.sources import load_ir, resolve_policy
 from engine.ops.target import policy_id
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def adapt_context(
         raise InvalidInput("adapt.two_policies", "--policy and --ir name two policies", "Give one of them.")
     request = Request(enforce, parse_percent(rollout), _limit(drift_max), selector, evaluation_time(ctx, at))
     document = check_context(load_context(context, request.at))
-    baseline = load_ir(ir) if ir else catalog(ctx).policy(policy_id(ctx, policy))
+    baseline = load_ir(ir) if ir else ctx.catalog.policy(policy_id(ctx, policy))
     changed = resolve_policy(ctx, candidate) if candidate else None
     decider = Decider(
         baseline,
@@ -79,7 +79,7 @@ def load_context(path: str, at: datetime) -> Any:
 
     data = read_json(path, what="context")
     if data == {"_demo": True}:
-        from engine.demo.context import demo_context
+        from engine.policies.demonstration import demo_context
 
         return demo_context(at)
     return data
@@ -106,7 +106,7 @@ def load_weights(path: str | None, selector: str) -> dict[str, float] | None:
 
 def named_sets(ctx: EngineContext, context: Mapping[str, Any], *irs: PolicyIR) -> dict[str, frozenset[str]]:
     """The reference sets that a context and policies name by root; others are not loaded, a list may be long."""
-    available = catalog(ctx).reference_sets()
+    available = ctx.catalog.reference_sets()
     roots = {text for text in _texts(context) if is_hash(text)}
     for ir in irs:
         roots.update(HASH_PATTERN.findall(ir.canonical.decode()))

@@ -10,14 +10,14 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from engine.bootstrap import open_context
 from engine.errors import InvalidInput, Unavailable
+from engine.policies.demonstration import demo_context
 from engine.verifier.app import build_app
 from engine.verifier.front import LOOPBACK_HOSTS
 from engine.verifier.runtime import Runtime
@@ -58,7 +58,7 @@ def serve(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     listening = _listen(host, port)
     runtime = Runtime(open_context(settings, actor=f"verifier-{replica}"), replica=replica)
-    app = build_app(runtime, demo=_demo_context, hosts=LOOPBACK_HOSTS, drift_gate=drift_gate)
+    app = build_app(runtime, demo=demo_context, hosts=LOOPBACK_HOSTS, drift_gate=drift_gate)
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -132,10 +132,3 @@ def _announce(listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     print(json.dumps({"event": "ready", "url": f"http://{name}:{port}"}), flush=True)  # noqa: T201 - the contract
-
-
-def _demo_context(at: datetime) -> dict[str, Any]:
-    # The demonstration is a room above this one; it joins here, where the process is put together.
-    from engine.demo.context import demo_context
-
-    return demo_context(at)

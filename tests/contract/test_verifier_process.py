@@ -17,8 +17,8 @@ import pytest
 
 from engine.bootstrap import open_context
 from engine.context import EngineContext
-from engine.demo.context import demo_context
 from engine.demo.seed import POLICY_ID, demo_plan, furnish, service_of
+from engine.policies.demonstration import demo_context
 from engine.settings import Settings
 
 ENDS_WITHIN_S = 10

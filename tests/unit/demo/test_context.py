@@ -9,11 +9,12 @@ from itertools import islice
 import pytest
 
 from engine.decision import Decider, Drift, Verdict, check_context
-from engine.demo.context import ContextStream, demo_context, demo_lists
+from engine.demo.context import ContextStream
 from engine.demo.seed import DRIFTING_POLICY_ID, POLICY_ID
-from engine.demo.suppliers import demo_suppliers
 from engine.ids import merkle_root
-from engine.registry.catalog import shipped_policy
+from engine.policies.catalog import shipped_policy
+from engine.policies.demonstration import demo_context, demo_lists
+from engine.policies.suppliers import demo_suppliers
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

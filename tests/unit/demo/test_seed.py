@@ -11,9 +11,9 @@ import pytest
 from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
-from engine.demo.context import demo_roots
 from engine.demo.seed import POLICY_ID, begin, demo_plan, furnish, inject_drift, service_of
 from engine.errors import InvalidInput, Refused
+from engine.policies.demonstration import demo_roots
 from engine.rollout.state import Phase
 from engine.settings import Settings
 

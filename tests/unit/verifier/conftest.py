@@ -12,8 +12,8 @@ import pytest
 from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
-from engine.demo.context import demo_context
 from engine.demo.seed import POLICY_ID, demo_plan, furnish, service_of
+from engine.policies.demonstration import demo_context
 from engine.settings import Settings
 from engine.verifier.app import build_app
 from engine.verifier.runtime import Runtime

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from engine.demo.context import demo_context
+from engine.policies.demonstration import demo_context
 from engine.verifier.app import build_app
 from engine.verifier.body import MAX_BODY_BYTES
 from engine.verifier.front import LOOPBACK_HOSTS, FrontDoor

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.demo.context import demo_context
 from engine.demo.seed import POLICY_ID
+from engine.policies.demonstration import demo_context
 from engine.verifier.app import build_app
 from engine.verifier.runtime import Runtime
 

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.context import EngineContext
-from engine.demo.context import demo_context
 from engine.demo.seed import POLICY_ID, inject_drift, service_of
+from engine.policies.demonstration import demo_context
 from engine.verifier.app import build_app
 from engine.verifier.readiness import check_ready
 from engine.verifier.runtime import Runtime

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from engine.demo.context import demo_context
 from engine.demo.seed import POLICY_ID, inject_drift, service_of
 from engine.ids import hash_json, is_hash
+from engine.policies.demonstration import demo_context
 from engine.verifier.runtime import Runtime
 
 SMOKE = {"policy_id": POLICY_ID, "context": {"_demo": True}, "backend": "mock"}
