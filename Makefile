@@ -45,6 +45,8 @@ lock:            ## Resolve the lock files again (needs uv).
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.lock
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "capctl needs Python 3.11 or newer; name one with PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
