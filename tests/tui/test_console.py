@@ -282,6 +282,25 @@ async def test_someone_elses_change_is_called_out(opened: Open) -> None:
         assert any("steward" in toast and "0 %" in toast and "24 of 255" in toast for toast in toasts(app))
 
 
+async def test_after_a_rollback_nothing_invites_to_go_on(opened: Open) -> None:
+    """Even when the gate is open again at 0 %: the badge says what happened, and the reason stands beside it."""
+    state = scenes.rolled_back().rollout
+    async with opened(lambda: replace(scenes.open_gate(), rollout=state, next_percent=None)) as (app, _):
+        shown = text_of(app)
+        assert "■  ROLLED BACK" in shown
+        assert "Steward: 24 of 255 enforced requests drifted" in shown
+        assert "Safe to go on" not in shown
+
+
+async def test_a_pause_does_not_hide_a_closed_gate(opened: Open) -> None:
+    """Paused is calm; a broken limit is not, paused or not."""
+    paused = scenes.rollout(Phase.PAUSED, revision=5)
+    async with opened(lambda: replace(scenes.open_gate(), rollout=paused)) as (app, _):
+        assert "‖  PAUSED" in text_of(app)
+    async with opened(lambda: replace(scenes.closed(), rollout=paused)) as (app, _):
+        assert "■  CLOSED" in text_of(app)
+
+
 async def test_break_glass_is_loud(opened: Open) -> None:
     """While it is in force, it stands on the screen with who and why."""
     async with opened(scenes.break_glass) as (app, _):

@@ -84,7 +84,7 @@ def condition_line(condition: Condition, width: int, *, stale: bool) -> Content:
 
 def _evidence(gate: GateReport) -> str:
     kind = "would differ" if gate.basis == "preview" else "differ"
-    return f"{count(gate.mismatches)} of {count(gate.n)} {kind}"
+    return f"{GLYPHS[gate.answer]} {gate.answer.value}: {count(gate.mismatches)} of {count(gate.n)} {kind}"
 
 
 def _fitted(lines: list[Content], height: int) -> list[Content]:

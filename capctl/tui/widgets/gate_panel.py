@@ -117,28 +117,30 @@ def _how_to_start(state: ConsoleState) -> str:
 
 
 def _answer(state: ConsoleState, rollout: RolloutState, gate: GateReport | None) -> Headline:
+    here = rollout_share(rollout.basis_points)
+    if rollout.phase is Phase.ROLLED_BACK:
+        # Whatever the gate says of 0 %: going on is not the next thing to do, and the badge must not invite to it.
+        reason = f"{rollout.actor}: {rollout.reason}" if rollout.reason else f"by {rollout.actor}"
+        return Headline("ROLLED BACK", "■", "closed", f"Nothing is enforced: rolled back to {here}", reason)
     if gate is None:
         return Headline("UNKNOWN", "?", "stale", "The gate has not been asked", "")
-    word, glyph = gate.answer.value.upper(), GLYPHS[gate.answer]
     detail = next((c.detail for c in gate.conditions if c.answer is gate.answer is not Answer.OPEN), _all_hold(gate))
-    if rollout.phase is Phase.ROLLED_BACK and rollout.reason:
-        detail = f"{rollout.actor}: {rollout.reason}"
-    elif still_needed(gate):
+    if still_needed(gate):
         # What is still needed stands in the title already.
         detail = detail.partition(";")[0]
-    return Headline(word, glyph, gate.answer.value, _advice(state, rollout, gate), detail)
+    if rollout.phase is Phase.PAUSED and gate.answer is not Answer.CLOSED:
+        return Headline("PAUSED", "‖", "hold", f"Paused at {here}: space resumes", detail)
+    return Headline(
+        gate.answer.value.upper(), GLYPHS[gate.answer], gate.answer.value, _advice(state, here, gate), detail
+    )
 
 
-def _advice(state: ConsoleState, rollout: RolloutState, gate: GateReport) -> str:
+def _advice(state: ConsoleState, here: str, gate: GateReport) -> str:
     following = state.snapshot.next_percent if state.snapshot else None
-    if rollout.phase is Phase.ROLLED_BACK:
-        return "Rolled back to 0 %: nothing is enforced"
     if gate.answer is Answer.CLOSED:
-        return "Stop: a limit is broken" + ("; b rolls back to 0 %" if rollout.basis_points else "")
-    if rollout.phase is Phase.PAUSED:
-        return f"Paused at {rollout_share(rollout.basis_points)}: space resumes"
+        return "Stop: a limit is broken" + ("; b rolls back to 0 %" if here != "0 %" else "")
     if following is None:
-        return f"At {rollout_share(rollout.basis_points)}, the last step of the plan"
+        return f"At {here}, the last step of the plan"
     if gate.answer is Answer.OPEN:
         return f"Safe to go on: p promotes to {percent(following)}"
     return "Not yet" + (f": {still_needed(gate)}" if still_needed(gate) else "")
