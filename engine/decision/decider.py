@@ -21,7 +21,7 @@ from engine.decision.compile import Evaluator, compile_ir
 from engine.decision.context import context_hash
 from engine.decision.drifting import direction
 from engine.decision.plan import Plan, make_plan
-from engine.decision.select import Selector, check_weights, order_rules
+from engine.decision.select import Selector, check_weights, order_rules, parse_selector
 from engine.decision.suppliers import supplier_outcomes
 from engine.decision.verdict import Decision, Drift, Outcome
 from engine.policy.ir import PolicyIR
@@ -45,11 +45,11 @@ class Decider:
         candidate: The version under rollout; None for the published IR's own adaptive plan.
         salt: Key of the bucketing, from the rollout's state.
         bucket_version: Algorithm of the bucketing, from the rollout's state.
-        selector: How plans are ordered.
+        selector: How plans are ordered, see `Selector`.
         weights: Costs by rule id, for the selector `weighted`.
 
     Raises:
-        InvalidInput: An IR is malformed, or the weights do not fit the rules.
+        InvalidInput: An IR is malformed, the selector unknown, or the weights do not fit the rules.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Decider:
         salt: bytes,
         candidate: PolicyIR | None = None,
         bucket_version: int = BUCKET_VERSION,
-        selector: Selector | str = Selector.BASIC,
+        selector: str = Selector.BASIC,
         weights: Mapping[str, float] | None = None,
     ) -> None:
         self.ir = ir
         self.candidate_ir = candidate or ir
         self._sets = dict(reference_sets)
-        self._selector = Selector(selector)
+        self._selector = parse_selector(selector)
         self._weights = NO_WEIGHTS if weights is None else dict(weights)
         check_weights(self._weights, frozenset(rule.id for rule in (*ir.rules, *self.candidate_ir.rules)))
         self._order = order_rules(ir, self._selector, self._weights)

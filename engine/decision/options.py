@@ -33,7 +33,7 @@ class Options:
     drift_max_ratio: float = 0.005
     """The limit of the gate that reads these decisions, a share in 0..1; it changes no decision."""
     candidate: PolicyIR | None = None
-    selector: Selector = Selector.BASIC
+    selector: str = Selector.BASIC
     weights: Mapping[str, float] = field(default_factory=dict)
     reference_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Members by root."""
@@ -62,7 +62,7 @@ def decide(ir: PolicyIR, context: Any, options: Options) -> Decision:
     """Decide one request from unverified JSON data. For many requests make a `Decider` once.
 
     Raises:
-        InvalidInput: The context, the IR or the weights are malformed.
+        InvalidInput: The context, the IR or the weights are malformed, or the selector is unknown.
     """
     decider = Decider(
         ir,

@@ -21,6 +21,8 @@ from engine.decision.replay import ReplaySummary, replay_chunk
 from engine.policy.ir import PolicyIR
 
 CHUNK_LINES: Final = 1_000
+CHUNK_BYTES: Final = 8 * 2**20
+"""A chunk ends early when its lines are long: memory is bounded whatever they hold."""
 CHUNKS_AHEAD: Final = 3
 """Chunks a worker has waiting or in hand."""
 
@@ -99,11 +101,15 @@ def _replay_over(chunks: Iterator[Chunk], job: ReplayJob, workers: int, progress
 
 
 def _chunks(lines: Iterable[bytes]) -> Iterator[Chunk]:
-    remaining = iter(lines)
-    first_line = 1
-    while chunk := list(islice(remaining, CHUNK_LINES)):
+    first_line, chunk, size = 1, list[bytes](), 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if len(chunk) == CHUNK_LINES or size >= CHUNK_BYTES:
+            yield first_line, chunk
+            first_line, chunk, size = first_line + len(chunk), [], 0
+    if chunk:
         yield first_line, chunk
-        first_line += len(chunk)
 
 
 _worker_decider: Decider

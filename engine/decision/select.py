@@ -27,6 +27,20 @@ class Selector(StrEnum):
     """By cost, then rule id: what is cheap to know is known first."""
 
 
+def parse_selector(name: str) -> Selector:
+    """The selector of that name.
+
+    Raises:
+        InvalidInput: There is none.
+    """
+    try:
+        return Selector(name)
+    except ValueError:
+        raise InvalidInput(
+            "decision.unknown_selector", f"There is no selector {name[:40]!r}", "Use basic or weighted."
+        ) from None
+
+
 def check_weights(weights: Mapping[str, float], known_rules: frozenset[str]) -> None:
     """Make sure that unverified weights fit the rules.
 

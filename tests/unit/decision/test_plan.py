@@ -76,6 +76,13 @@ def test_weight_for_an_unknown_rule_is_refused_by_name():
         plan(selector="weighted", weights={"R9": 1})
 
 
+def test_unknown_selector_is_refused():
+    """There are two selectors, and the message names them."""
+    with pytest.raises(InvalidInput) as refusal:
+        plan(selector="random")
+    assert "basic or weighted" in refusal.value.hint
+
+
 def test_circle_of_predicates_is_refused():
     """Predicates that wait for each other never come to an answer, so such an IR is none."""
     circular = policy(SANCTIONS, predicates={"P1": "not P2", "P2": "not P1"}, when={"P1": ("R1",)})

@@ -97,3 +97,11 @@ def test_several_processes_say_the_same_as_one():
     """The number of workers changes how long it takes and nothing else."""
     lines = RECORDING * 500
     assert replay(lines, JOB, workers=2) == replay(lines, JOB)
+
+
+def test_long_lines_make_short_chunks(monkeypatch):
+    """A recording of huge contexts is not held in memory a thousand lines at a time."""
+    monkeypatch.setattr("engine.decision.replay_parallel.CHUNK_BYTES", 3 * len(STEADY))
+    told = []
+    replay([STEADY] * 7, JOB, progress=told.append)
+    assert told == [3, 6, 7]
