@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 from engine.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from engine.ports import Store
+    from engine.policies.catalog import Catalog
+    from engine.ports import DriftSource, Store
     from engine.settings import Settings
 
 
@@ -40,16 +41,33 @@ class EngineContext:
     """The name of who asks."""
     open_store: Callable[[], Store]
     """Opens the registry on first use: `--help` and pure operations never touch the disk."""
+    open_source: Callable[[str], DriftSource | None] = lambda _: None
+    """Opens where evidence is read, by its name in the settings; None where the registry itself is read."""
     clock: Clock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = os.urandom
     """Source of salts; injected so that a test is deterministic."""
     read_only: bool = False
     emit: Callable[[Progress], None] = ignore_progress
+    _sources: dict[str, DriftSource | None] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def store(self) -> Store:
         """The registry, opened once."""
         return self.open_store()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Policies and reference sets by name, stored or shipped."""
+        from engine.policies.catalog import Catalog
+
+        return Catalog(self.store, self.store)
+
+    def drift_source(self, name: str | None = None) -> DriftSource | None:
+        """The source of evidence of that name, or the configured one; opened once, so that it remembers."""
+        wanted = name or self.settings.source
+        if wanted not in self._sources:
+            self._sources[wanted] = self.open_source(wanted)
+        return self._sources[wanted]
 
     @property
     def env(self) -> str:

@@ -98,7 +98,7 @@ def _source(ctx: EngineContext, policy_id: str) -> bytes:
 
 
 def _shipped(policy_id: str) -> ListedPolicy:
-    from engine.registry.catalog import shipped_policy
+    from engine.policies.catalog import shipped_policy
 
     ir = shipped_policy(policy_id)
     assert ir is not None, "asked for by its own id"

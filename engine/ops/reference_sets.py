@@ -55,8 +55,6 @@ def show_list(ctx: EngineContext, name: str, contains: str) -> ShownList:
         NotFound: No set is called that.
         InvalidInput: Several are.
     """
-    from engine.ops.sources import catalog
-
     known = list_lists(ctx).lists
     found = {entry.root: entry for entry in known if name in (entry.name, entry.root)}
     if not found and len(name) >= SHORTEST_ROOT:
@@ -67,7 +65,7 @@ def show_list(ctx: EngineContext, name: str, contains: str) -> ShownList:
         hint = "Name it by its root: 'capctl lists list' shows them."
         raise InvalidInput("lists.ambiguous", f"{len(found)} lists are called {name[:80]!r}", hint)
     [entry] = found.values()
-    member = contains in catalog(ctx).reference_sets()[entry.root] if contains else None
+    member = contains in ctx.catalog.reference_sets()[entry.root] if contains else None
     return ShownList(entry, member)
 
 

@@ -11,7 +11,7 @@ from engine.context import Progress
 from engine.errors import InvalidInput, NotFound, Unavailable
 from engine.ops.adaptation import SALT, evaluation_time
 from engine.ops.results.decision import Replay
-from engine.ops.sources import catalog, resolve_policy
+from engine.ops.sources import resolve_policy
 from engine.ops.target import policy_id
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def replay_contexts(
     if not 0 <= jobs <= 256:
         raise InvalidInput("replay.jobs", f"Cannot use {jobs} processes", "Give --jobs 1 to 256, or 0 for all.")
     target = policy_id(ctx, policy)
-    baseline, changed = catalog(ctx).policy(target), resolve_policy(ctx, candidate)
+    baseline, changed = ctx.catalog.policy(target), resolve_policy(ctx, candidate)
     moment = evaluation_time(ctx, at)
     rollout = ctx.store.rollout(target)
     job = ReplayJob(
         ir=baseline,
         candidate=changed,
-        reference_sets=dict(catalog(ctx).reference_sets()),
+        reference_sets=dict(ctx.catalog.reference_sets()),
         salt=rollout.salt if rollout else SALT,
         at=moment,
     )

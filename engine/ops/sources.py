@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from engine.context import EngineContext
     from engine.policy.ir import PolicyIR
-    from engine.registry.catalog import Catalog
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-
-
-def catalog(ctx: "EngineContext") -> "Catalog":
-    """Policies and lists, stored or shipped."""
-    from engine.registry.catalog import Catalog
-
-    return Catalog(ctx.store, ctx.store)
 
 
 def is_file_name(name: str) -> bool:
@@ -29,7 +21,7 @@ def resolve_policy(ctx: "EngineContext", name: str) -> "PolicyIR":
         InvalidInput: The file holds neither a policy nor an IR.
         Unavailable: There is no such policy or file, or it cannot be read.
     """
-    return load_ir(name) if is_file_name(name) else catalog(ctx).policy(name)
+    return load_ir(name) if is_file_name(name) else ctx.catalog.policy(name)
 
 
 def load_ir(path: str) -> "PolicyIR":

@@ -1,6 +1,5 @@
 """The embedded registry: policies, reference sets, rollouts, evidence and the audit trail in one SQLite file."""
 
-from engine.registry.catalog import Catalog
 from engine.registry.sqlite import SqliteStore
 
-__all__ = ["Catalog", "SqliteStore"]
+__all__ = ["SqliteStore"]

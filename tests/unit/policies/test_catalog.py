@@ -10,8 +10,9 @@ import pytest
 from engine.clock import ManualClock
 from engine.errors import NotFound, Unavailable
 from engine.policies import shipped, shipped_lists
+from engine.policies.catalog import Catalog
 from engine.policy import parse_reference_list
-from engine.registry import Catalog, SqliteStore
+from engine.registry import SqliteStore
 from tests.samples.stored import AT, make_event, make_ir
 
 
