@@ -37,6 +37,7 @@ bench: $(VENV)/.dev ## Measure, side by side in one run, and print the ratios.
 
 docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m capctl.cli.reference > docs/operations.md
+	$(BIN)/python -m engine.verifier.openapi > docs/openapi/openapi.yaml
 
 lock:            ## Resolve the lock files again (needs uv).
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
