@@ -13,13 +13,13 @@ import asyncio
 import os
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import orjson
 
+from engine.clock import Clock, SystemClock
 from engine.demo.connection import ConnectionPool
 from engine.demo.context import ContextStream
 from engine.demo.rate import TrafficReport, read_rate, write_report
@@ -39,13 +39,15 @@ class Generator:
     Args:
         url: Base URL of the verifier.
         state_dir: Where the rate is read and the report is left.
+        clock: What audit dates count back from.
         seed: Of the stream of contexts.
     """
 
-    def __init__(self, url: str, state_dir: Path, *, seed: int) -> None:
+    def __init__(self, url: str, state_dir: Path, *, clock: Clock, seed: int) -> None:
         self._pool = ConnectionPool(url, limit=MAX_CONNECTIONS)
         self._state_dir = state_dir
-        self._contexts = ContextStream(seed, datetime.now(UTC).date())
+        self._clock = clock
+        self._contexts = ContextStream(seed, clock.now().date())
         self._head = (
             "POST /verify HTTP/1.1\r\n"
             f"host: {urlsplit(url).netloc}\r\n"
@@ -107,7 +109,7 @@ class Generator:
             write_report(self._state_dir, report)
         except OSError as error:
             sys.stderr.write(f"traffic: the report cannot be written: {error.strerror}\n")
-        self._contexts.today = datetime.now(UTC).date()
+        self._contexts.today = self._clock.now().date()
         return self._sent, self._answered
 
 
@@ -124,7 +126,7 @@ async def generate(url: str, state_dir: Path, *, seed: int) -> None:
     loop.add_reader(sys.stdin.fileno(), parent_spoke)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    await Generator(url, state_dir, seed=seed).run(stop)
+    await Generator(url, state_dir, clock=SystemClock(), seed=seed).run(stop)
 
 
 def main() -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 START_S: Final = 20.0
 """Longest wait for the verifier's first sign of life; it takes about one second."""
+LOOK_S: Final = 0.05
+"""How often it looks for that sign."""
+FIRST_TRIES: Final = 2
+"""Restarts before the first sign: a port that is taken stays taken."""
 REPLICA: Final = "demo-1"
 
 
@@ -75,8 +79,7 @@ class DemoWorld:
         """Where the verifier answers, once the block is entered."""
 
     def __enter__(self) -> Self:
-        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _only_one(self.state_dir / "demo.lock")
+        self._lock = _only_one(self.state_dir)
         try:
             forget_report(self.state_dir)
             furnish(self.ctx)
@@ -141,19 +144,22 @@ class DemoWorld:
             return module_command("engine.demo.traffic", "--url", announced.url, "--state", str(self.state_dir))
 
         clock = self.ctx.clock
-        self._add(Child("verifier", verifier, log_dir=logs, clock=clock, on_line=announced.note))
-        if not announced.wait(START_S):
-            raise Unavailable(
-                "demo.no_verifier",
-                "The embedded verifier did not start",
-                "See logs/verifier.log in the demonstration's state directory; --port 0 takes a free port.",
-            )
+        child = self._add(Child("verifier", verifier, log_dir=logs, clock=clock, on_line=announced.note))
+        gives_up = clock.monotonic() + START_S
+        while not announced.wait(LOOK_S):
+            if child.restarts >= FIRST_TRIES or clock.monotonic() > gives_up:
+                raise Unavailable(
+                    "demo.no_verifier",
+                    "The embedded verifier did not start",
+                    "See logs/verifier.log in the demonstration's state directory; --port 0 takes a free port.",
+                )
         self.url = announced.url
         self._add(Child("traffic", traffic, log_dir=logs, clock=clock))
 
-    def _add(self, child: Child) -> None:
+    def _add(self, child: Child) -> Child:
         self._children.append(child)
         child.start()
+        return child
 
     def _close(self) -> None:
         # Traffic first: requests that find no verifier would look like failures of the verifier.
@@ -166,9 +172,17 @@ class DemoWorld:
             self._lock = None
 
 
-def _only_one(lock: Path) -> int:
-    """Hold a lock that the kernel releases when this process ends, however it ends."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _only_one(state_dir: Path) -> int:
+    """Make the directory, and hold a lock in it that the kernel releases when this process ends, however it ends."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(state_dir / "demo.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(
+            "demo.state_dir",
+            f"The demonstration cannot live in {state_dir.name}: {error.strerror}",
+            "Give it a directory that can be written: --state DIR.",
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -21,6 +21,8 @@ from engine.drift.sample import ReplicaSample
 from engine.errors import EngineError
 from engine.rollout.service import RolloutService
 from engine.rollout.steward import Steward
+from engine.verifier.failures import describe
+from engine.verifier.problems import UNEXPECTED
 from engine.verifier.serving import Serving, load_serving
 from engine.verifier.verification import Verification
 
@@ -137,6 +139,10 @@ class Runtime:
             action()
         except EngineError as error:
             code = error.code
+        except Exception as error:
+            # What nobody foresaw is a fault like any other: said in /readyz, tried again, and no reason to crash.
+            code = UNEXPECTED.code
+            _log.error("%s: %s", name, describe(error))
         known = self.health.faults.get(name, "")
         if code == known:
             return

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from engine.verifier.failures import describe
-
 _T = TypeVar("_T")
-_log = logging.getLogger("capctl.verifier")
 
 
 class StoreThread:
@@ -27,11 +23,7 @@ class StoreThread:
     async def repeat(self, action: Callable[[], None], *, every_s: float) -> None:
         """Run `action` over and over, pausing `every_s` seconds in between, until cancelled."""
         while True:
-            try:
-                await self.run(action)
-            except Exception as error:
-                # A verifier that goes on deciding is worth more than one that crashed.
-                _log.error("%s: %s", getattr(action, "__name__", "task"), describe(error))
+            await self.run(action)
             await asyncio.sleep(every_s)
 
     def close(self) -> None:

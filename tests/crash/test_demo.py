@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,20 @@ def test_a_second_world_in_the_same_place_is_refused(tmp_path: Path) -> None:
     with DemoWorld(tmp_path / "demo"), pytest.raises(Unavailable) as refused, DemoWorld(tmp_path / "demo"):
         pass
     assert refused.value.code == "demo.running"
+
+
+def test_a_port_that_is_taken_is_said_soon_and_nothing_is_left_running(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Unavailable) as refused:
+        DemoWorld(tmp_path / "demo", port=taken.getsockname()[1]).__enter__()
+    assert refused.value.code == "demo.no_verifier"
+    assert not _processes_of(tmp_path / "demo")
+
+
+def test_a_file_where_the_world_should_live_is_an_error_for_people(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("")
+    with pytest.raises(Unavailable) as refused:
+        DemoWorld(tmp_path / "demo").__enter__()
+    assert refused.value.code == "demo.state_dir"
 
 
 @pytest.mark.crash

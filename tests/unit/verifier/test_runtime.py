@@ -12,6 +12,7 @@ from engine.context import EngineContext
 from engine.demo.context import ContextStream
 from engine.demo.seed import POLICY_ID, demo_plan, inject_drift, service_of
 from engine.errors import Unavailable
+from engine.verifier.readiness import check_ready
 from engine.verifier.runtime import AA_EVERY, Runtime
 from engine.verifier.verification import verify
 
@@ -114,6 +115,18 @@ def test_a_store_that_fails_stops_nothing(runtime: Runtime, monkeypatch: pytest.
     for action in (runtime.refresh, runtime.report, runtime.look):
         action()
     assert not runtime.health.faults
+
+
+def test_a_fault_nobody_foresaw_is_said_and_survived(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> int:
+        raise ValueError("a value from a stored document")
+
+    monkeypatch.setattr(runtime.ctx.store, "version_token", broken)
+    runtime.refresh()
+    assert check_ready(runtime, drift_gate=False).reasons == ("STORE_UNREACHABLE",)
+    monkeypatch.undo()
+    runtime.refresh()
+    assert check_ready(runtime, drift_gate=False).ready
 
 
 def test_a_replica_without_any_known_state_enforces_nothing(
