@@ -71,14 +71,16 @@ def from_rfc3339(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is not None and moment.tzinfo is None and len(text) == len("2026-01-01"):
-        moment = moment.replace(tzinfo=UTC)
-    if moment is None or moment.tzinfo is None:
+        if moment.tzinfo is None and len(text) == len("2026-01-01"):
+            return moment.replace(tzinfo=UTC)
+        # Its offset can carry a time out of the calendar: 0001-01-01T00:00:00+01:00.
+        in_utc = moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        in_utc = None
+    if in_utc is None:
         raise InvalidInput(
             "time.malformed",
             f"{text!r} is not a time with a zone",
             "Write it as 2026-01-31T12:00:00Z, or as a date, 2026-01-31.",
         )
-    return moment.astimezone(UTC)
+    return in_utc

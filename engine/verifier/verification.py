@@ -102,17 +102,17 @@ def _result(decision: Decision, chosen: _Chosen, context: Context, unit: str) ->
 
 
 def _choose(document: Mapping[str, Any], serving: Serving, now: datetime) -> _Chosen:
-    policy_id, ir = document.get("policy_id"), document.get("ir")
-    if (policy_id is None) == (ir is None):
+    if ("policy_id" in document) == ("ir" in document):
         raise _malformed("needs either policy_id or ir", 'Send {"policy_id": "lksg.v1", "context": {...}}.')
-    options = document.get("options") or {}
+    options = document.get("options", {})
     if not isinstance(options, dict):
         raise _malformed("has options that are no object", "Leave options out, or send an object.")
-    if ir is not None:
-        return _inline(ir, options, serving, now)
+    if "ir" in document:
+        return _inline(document["ir"], options, serving, now)
+    policy_id = document["policy_id"]
     if not isinstance(policy_id, str):
         raise _malformed("has a policy_id that is no string", "Name a published policy.")
-    if options:
+    if "options" in document:
         raise InvalidInput(
             "verify.options_not_allowed",
             "A published policy is decided as its rollout says; options are for an IR sent with the request",
