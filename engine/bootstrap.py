@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine.clock import Clock, SystemClock
 from engine.context import EngineContext, Progress, ignore_progress
-from engine.errors import NotFound
-from engine.settings import Settings, load_settings
+from engine.errors import InvalidInput, NotFound
+from engine.settings import SOURCES, Settings, load_settings
 
 if TYPE_CHECKING:
-    from engine.ports import Store
+    from engine.ports import DriftSource, Store
 
 CONFIG_FILE = "capctl.toml"
 """Read from the working directory, unless `CAPCTL_CONFIG` names another file."""
@@ -74,11 +74,37 @@ def open_context(
         settings=settings,
         actor=actor or current_actor(),
         open_store=open_store,
+        open_source=lambda name: open_source(settings, time, name),
         clock=time,
         random_bytes=random_bytes,
         read_only=read_only,
         emit=emit,
     )
+
+
+def open_source(settings: Settings, clock: Clock, name: str) -> DriftSource | None:
+    """Where a console reads evidence; None for `embedded`, the registry. Connects to nothing until it is asked.
+
+    Raises:
+        InvalidInput: There is no source of that name.
+    """
+    if name not in SOURCES:
+        raise InvalidInput("settings.unknown_source", f"There is no source {name!r}", f"Known: {', '.join(SOURCES)}.")
+    if name == "embedded":
+        return None
+    from engine.telemetry.attended import AttendedSource
+
+    source: DriftSource
+    if name == "prometheus":
+        from engine.telemetry.prometheus_source import PrometheusSource, ask_prometheus
+
+        source = PrometheusSource(ask_prometheus(settings.prometheus_url), clock, match=settings.prometheus_match)
+    else:
+        from engine.telemetry.scrape_source import ScrapeSource, fetch_metrics, replica_name
+
+        url = settings.verifier_url
+        source = ScrapeSource(fetch_metrics(url), clock, replica=replica_name(url))
+    return AttendedSource(source, clock)
 
 
 def current_actor(environ: Mapping[str, str] = os.environ) -> str:

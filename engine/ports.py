@@ -138,6 +138,23 @@ class EvidenceStore(Protocol):
         ...
 
 
+class DriftSource(Protocol):
+    """Where a console reads a fleet's evidence, when it does not share the fleet's store."""
+
+    @property
+    def name(self) -> str:
+        """`scrape`, `prometheus`: how it is called in settings."""
+        ...
+
+    def evidence_of(self, state: RolloutState) -> Sequence[ReplicaSample]:
+        """What each verifier has measured of a rollout's policy and its current step.
+
+        Raises:
+            Unavailable: Nobody answers, or what is answered cannot be read. Nothing is known then, which is not zero.
+        """
+        ...
+
+
 class AuditLog(Protocol):
     """The append-only record."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import InvalidInput
+from engine.service_settings import SERVICE_CONVERTERS, ServiceSettings
 
 PRODUCTION: Final = "prod"
 """What the name of a production environment begins with: `prod`, `production`, `prod-eu`."""
@@ -27,6 +28,9 @@ BUILT_IN_ENVIRONMENTS: Final = frozenset({DEFAULT_ENVIRONMENT, "demo"})
 ENV_PATTERN: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 POLICY_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}|")
 THEME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+MATCH_PATTERN: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(=~?|!=|!~)"[^"\\{}\n]*"(,(?!$)|$))*')
+"""Label matchers of PromQL, without the braces."""
+SOURCES: Final = ("embedded", "scrape", "prometheus")
 SHORTEST_POLL_S: Final = 0.1
 LONGEST_POLL_S: Final = 60.0
 """A source older than this counts as silent; sampling more rarely would show nothing but silence."""
@@ -39,7 +43,7 @@ def default_state_dir() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(ServiceSettings):
     """One environment's settings."""
 
     env: str = DEFAULT_ENVIRONMENT
@@ -54,6 +58,13 @@ class Settings:
     poll_interval_s: float = 2.0
     """How often the console samples."""
     mouse: bool = True
+    source: str = "embedded"
+    """Where the console reads what the verifiers have measured: `embedded`, `scrape` or `prometheus`."""
+    verifier_url: str = "http://127.0.0.1:8080"
+    """Base URL of the verifier that `scrape` reads."""
+    prometheus_url: str = "http://127.0.0.1:9090"
+    prometheus_match: str = ""
+    """Label matchers that choose this environment's verifiers in Prometheus, `namespace="cap"`."""
 
     @property
     def store_path(self) -> Path:
@@ -197,6 +208,24 @@ def _switch(value: Any) -> bool:
     return switch
 
 
+def _source(value: Any) -> str:
+    if value not in SOURCES:
+        raise ValueError("not a source")
+    return str(value)
+
+
+def _url(value: Any) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(value) if isinstance(value, str) else None
+    # Credentials in a URL end up in logs and process lists; a query or a fragment would end up inside the path.
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an HTTP URL")
+    if parts.username is not None or parts.query or parts.fragment or parts.port == 0:
+        raise ValueError("more than a base URL")
+    return str(value).rstrip("/")
+
+
 _SWITCHES: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -210,4 +239,8 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "theme": _matching(THEME_PATTERN),
     "poll_interval_s": _interval,
     "mouse": _switch,
+    "source": _source,
+    "verifier_url": _url,
+    "prometheus_url": _url,
+    "prometheus_match": _matching(MATCH_PATTERN),
 }

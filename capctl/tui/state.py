@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from engine.drift.fleet import MAX_AGE_S
 from engine.drift.gate import Answer, GateReport, GateSettings
 from engine.errors import EngineError
 from engine.rollout.snapshot import ControlSnapshot
 from engine.rollout.state import RolloutState
+from engine.rollout.transitions import current_step
 
 MISSED_SAMPLES: Final = 3
 """After so many missed samples data are stale."""
@@ -59,6 +61,16 @@ class ConsoleState:
         return MISSED_SAMPLES * self.interval_s
 
     @property
+    def evidence_patience_s(self) -> float:
+        """Age from which evidence is stale.
+
+        A source is renewed at its own pace (a scrape every 15 or 30 s is usual): there, the age from which the gate
+        holds.
+        """
+        embedded = self.snapshot is None or self.snapshot.source == "embedded"
+        return self.patience_s if embedded else max(self.patience_s, MAX_AGE_S)
+
+    @property
     def sample_age_s(self) -> float | None:
         """Since the last good sample; None before the first."""
         return None if self.snapshot is None else max(0.0, self.monotonic_s - self.received_s)
@@ -78,7 +90,7 @@ class ConsoleState:
     @property
     def stale(self) -> bool:
         """Measurements are too old to be shown as current."""
-        return self.lost or (self.evidence_age_s is not None and self.evidence_age_s > self.patience_s)
+        return self.lost or (self.evidence_age_s is not None and self.evidence_age_s > self.evidence_patience_s)
 
     @property
     def measured(self) -> bool:
@@ -104,7 +116,7 @@ class ConsoleState:
     def limits(self) -> GateSettings:
         """The limits of the current step."""
         rollout = self.rollout
-        return rollout.plan.steps[max(0, rollout.step_index)].gate if rollout else GateSettings()
+        return current_step(rollout).gate if rollout else GateSettings()
 
 
 def traced_ratio(snapshot: ControlSnapshot) -> float | None:

@@ -134,9 +134,11 @@ def share_condition(share: Share, weight: Weight, basis: Basis, rate_per_s: floa
     return Condition(share.name, weight.answer, ratio, share.limit, detail)
 
 
-def source_condition(age_s: float | None, settings: GateSettings) -> Condition:
-    """Whether the verifiers report at all."""
+def source_condition(age_s: float | None, settings: GateSettings, *, problem: str = "") -> Condition:
+    """Whether the verifiers report at all, and can be heard; `problem` says why they cannot."""
     limit = settings.max_age_s
+    if problem:
+        return Condition("source", Answer.HOLD, None, limit, problem)
     if age_s is None or not math.isfinite(age_s):
         return Condition("source", Answer.HOLD, None, limit, "no verifier has reported on this step")
     if not abs(age_s) <= limit:

@@ -34,6 +34,7 @@ def evaluate_gate(
     hold_s: float,
     requests_per_s: float,
     basis_points: int,
+    source_problem: str = "",
 ) -> GateReport:
     """Judge a step of a rollout.
 
@@ -47,12 +48,13 @@ def evaluate_gate(
         hold_s: How long it must last.
         requests_per_s: Present rate of decisions, all of them, for the expected time.
         basis_points: Share enforced. At 0 the evidence is the preview: what would have drifted.
+        source_problem: Why the evidence could not be read; empty when it was.
     """
     basis: Basis = "enforced" if basis_points > 0 else "preview"
     rate_per_s = requests_per_s * basis_points / 10_000 if basis_points > 0 else requests_per_s
     weighed = [(s, ask.weigh(s.mismatches, s.n, s.limit, settings)) for s in ask.shares(settings, step, basis)]
     drift, drift_weight = weighed[0]
-    source = ask.source_condition(source_age_s, settings)
+    source = ask.source_condition(source_age_s, settings, problem=source_problem)
     hold_time = ask.hold_time_condition(step_age_s, hold_s)
     measured = [
         ask.samples_condition(drift.n, settings),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
+from engine.ops.evidence import SOURCE
 from engine.ops.spec import Arg, operation
 
 if TYPE_CHECKING:
@@ -13,13 +14,19 @@ POLICY = Arg("The policy; the only one there is, else lksg.v1.", metavar="ID", s
 
 
 @operation("drift.show")
-def show(ctx: "EngineContext", *, policy: Annotated[str | None, POLICY] = None) -> "DriftView":
+def show(
+    ctx: "EngineContext",
+    *,
+    policy: Annotated[str | None, POLICY] = None,
+    source: Annotated[str | None, SOURCE] = None,
+) -> "DriftView":
     """Show drift over 5, 15 and 60 minutes and since the step began."""
-    from engine.ops.results.drift import DriftView
-    from engine.ops.target import policy_id
-    from engine.ops.view import snapshot
+    view = _look(ctx, policy, source)
+    if view.source_problem:
+        from engine.errors import Unavailable
 
-    return DriftView.of(snapshot(ctx, policy_id(ctx, policy)))
+        raise Unavailable("drift.source_silent", view.source_problem, "Check the source: capctl doctor, --source.")
+    return view
 
 
 @operation("drift.watch", streams=True)
@@ -27,20 +34,32 @@ def watch(
     ctx: "EngineContext",
     *,
     policy: Annotated[str | None, POLICY] = None,
+    source: Annotated[str | None, SOURCE] = None,
     interval: Annotated[float, Arg("Seconds between two looks.", metavar="SECONDS")] = 2.0,
     count: Annotated[int, Arg("Stop after so many looks; 0 never stops.")] = 0,
 ) -> "Iterator[DriftView]":
-    """Show drift again and again, until Ctrl-C."""
+    """Show drift again and again, until Ctrl-C; a source that falls silent is reported and asked again."""
     from engine.ops.watching import looks
 
-    return (show(ctx, policy=policy) for _ in looks(interval, count))
+    return (_look(ctx, policy, source) for _ in looks(interval, count))
 
 
 @operation("drift.explain")
 def explain(ctx: "EngineContext", *, policy: Annotated[str | None, POLICY] = None) -> "DriftExplanation":
-    """Name the rules behind the drift of this step, most frequent first."""
+    """Name the rules behind the drift of this step, most frequent first.
+
+    They are read from the registry, where the verifiers report them; metrics name no rules.
+    """
     from engine.ops.results.drift import DriftExplanation
     from engine.ops.target import policy_id
     from engine.ops.view import snapshot
 
-    return DriftExplanation.of(snapshot(ctx, policy_id(ctx, policy)))
+    return DriftExplanation.of(snapshot(ctx, policy_id(ctx, policy), "embedded"))
+
+
+def _look(ctx: "EngineContext", policy: str | None, source: str | None) -> "DriftView":
+    from engine.ops.results.drift import DriftView
+    from engine.ops.target import policy_id
+    from engine.ops.view import snapshot
+
+    return DriftView.of(snapshot(ctx, policy_id(ctx, policy), source))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from engine.ops.evidence import SOURCE
 from engine.ops.spec import Arg, operation
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def check(
     policy: Annotated[
         str | None, Arg("The policy; the only one there is, else lksg.v1.", metavar="ID", suggest="policy")
     ] = None,
+    source: Annotated[str | None, SOURCE] = None,
 ) -> "GateCheck":
     """Ask whether the rollout may go on: exit code 0 open, 3 closed, 4 hold.
 
@@ -29,4 +31,4 @@ def check(
     target = policy_id(ctx, policy)
     if ctx.store.rollout(target) is None:
         raise Held("gate.no_rollout", f"No rollout of {target} was started", "Start one: capctl rollout start.")
-    return GateCheck(target, ctx.env, rollout_service(ctx).gate(target))
+    return GateCheck(target, ctx.env, rollout_service(ctx, source).gate(target))

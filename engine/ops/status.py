@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
+from engine.ops.evidence import SOURCE
 from engine.ops.spec import Arg, operation
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def show(
     policy: Annotated[
         str | None, Arg("The policy; the only one there is, else lksg.v1.", metavar="ID", suggest="policy")
     ] = None,
+    source: Annotated[str | None, SOURCE] = None,
     watch: Annotated[bool, Arg("Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, Arg("Seconds between two looks.", metavar="SECONDS")] = 2.0,
     count: Annotated[int, Arg("Stop after so many looks; 0 never stops.")] = 0,
@@ -30,5 +32,5 @@ def show(
     from engine.ops.watching import looks
 
     if watch:
-        return (snapshot(ctx, policy_id(ctx, policy)) for _ in looks(interval, count))
-    return snapshot(ctx, policy_id(ctx, policy))
+        return (snapshot(ctx, policy_id(ctx, policy), source) for _ in looks(interval, count))
+    return snapshot(ctx, policy_id(ctx, policy), source)

@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from engine.rollout.snapshot import ControlSnapshot
 
 
-def rollout_service(ctx: "EngineContext") -> "RolloutService":
-    """The service that guards every change of a rollout."""
+def rollout_service(ctx: "EngineContext", source: str | None = None) -> "RolloutService":
+    """The service that guards every change of a rollout, on the evidence of a source (None: the configured one)."""
     from engine.rollout.service import RolloutService
 
-    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes)
+    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes, source=ctx.drift_source(source))
 
 
-def snapshot(ctx: "EngineContext", policy: str) -> "ControlSnapshot":
-    """Everything about a policy's rollout at this moment."""
+def snapshot(ctx: "EngineContext", policy: str, source: str | None = None) -> "ControlSnapshot":
+    """Everything about a policy's rollout at this moment, on the evidence of a source (None: the configured one)."""
     from engine.rollout.look import take_snapshot
 
-    return take_snapshot(ctx.store, rollout_service(ctx), ctx.clock, policy)
+    return take_snapshot(ctx.store, rollout_service(ctx, source), ctx.clock, policy)

@@ -26,6 +26,8 @@ class Assessment:
     state: RolloutState
     fleet: FleetEvidence
     report: GateReport
+    source_problem: str = ""
+    """Why the evidence could not be read; empty when it was."""
 
     def to_json(self) -> dict[str, Any]:
         """The gate's report with the rules behind the drift: what a rollback keeps as its evidence."""
@@ -33,13 +35,16 @@ class Assessment:
         return {**self.report.to_json(), "explained": explained}
 
 
-def assess(state: RolloutState, samples: Iterable[ReplicaSample], at: datetime) -> Assessment:
+def assess(
+    state: RolloutState, samples: Iterable[ReplicaSample], at: datetime, *, source_problem: str = ""
+) -> Assessment:
     """Judge a rollout's current step.
 
     Args:
         state: The rollout.
         samples: The last report of each replica about its policy.
         at: Now, wall time.
+        source_problem: Why there are no samples: nobody could be asked. The gate holds and says so.
     """
     fleet = combine(samples, state.step_id, at)
     step = current_step(state)
@@ -53,8 +58,9 @@ def assess(state: RolloutState, samples: Iterable[ReplicaSample], at: datetime) 
         hold_s=step.hold_s,
         requests_per_s=fleet.requests_per_s,
         basis_points=state.basis_points,
+        source_problem=source_problem,
     )
-    return Assessment(at, state, fleet, report)
+    return Assessment(at, state, fleet, report, source_problem)
 
 
 def stopped(report: GateReport) -> Refused | Held:

@@ -8,9 +8,9 @@ from engine.clock import Clock, to_rfc3339
 from engine.drift.fleet import FleetEvidence
 from engine.drift.gate import GateReport
 from engine.drift.sample import Explanation
-from engine.errors import NotFound, Unavailable
+from engine.errors import NotFound
 from engine.ports import RolloutChange, Store
-from engine.rollout.assessment import MAX_EXPLAINED, Assessment, assess
+from engine.rollout.assessment import MAX_EXPLAINED, Assessment
 from engine.rollout.plan import to_percent
 from engine.rollout.service import RolloutService
 from engine.rollout.snapshot import ControlSnapshot, HistoryEntry, ReplicaView
@@ -28,7 +28,7 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
     """
     policy_hash, ir_hash = _hashes(store, policy_id)
     state = store.rollout(policy_id)
-    assessment, unreadable = _assess(service, state, clock) if state else (None, ())
+    assessment = service.assess_or_hold(state) if state else None
     fleet = assessment.fleet if assessment else FleetEvidence()
     following = next_step(state) if state else None
     changes = store.rollout_history(policy_id, limit=_HISTORY)
@@ -50,16 +50,10 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
         history=tuple(map(_entry, changes)),
         source_age_s=fleet.source_age_s,
         next_percent=to_percent(following[1].basis_points) if following else None,
-        problems=(*unreadable, *_problems(assessment, published=bool(ir_hash))),
+        problems=_problems(assessment, published=bool(ir_hash)),
+        source=service.source,
+        source_problem=assessment.source_problem if assessment else "",
     )
-
-
-def _assess(service: RolloutService, state: RolloutState, clock: Clock) -> tuple[Assessment, tuple[str, ...]]:
-    """The evidence and the gate; none and a hold, with the problem, where a replica's report cannot be read."""
-    try:
-        return service.assess_state(state), ()
-    except Unavailable as error:
-        return assess(state, (), clock.now()), (error.message,)
 
 
 def _hashes(store: Store, policy_id: str) -> tuple[str, str]:
@@ -97,7 +91,7 @@ def _problems(assessment: Assessment | None, *, published: bool) -> tuple[str, .
         *problems,
         *_break_glass_problem(assessment.state),
         *_rollback_problem(assessment.report),
-        *_fleet_problems(assessment.fleet, assessment.state),
+        *([assessment.source_problem] if assessment.source_problem else _fleet_problems(assessment)),
     )
 
 
@@ -113,7 +107,8 @@ def _rollback_problem(report: GateReport) -> list[str]:
     return [f"rollback is due: {report.rollback_reason}"] if report.rollback_due else []
 
 
-def _fleet_problems(fleet: FleetEvidence, state: RolloutState) -> list[str]:
+def _fleet_problems(assessment: Assessment) -> list[str]:
+    fleet, state = assessment.fleet, assessment.state
     if not fleet.replicas:
         return ["no verifier reports"]
     silent = [replica.name for replica in fleet.replicas if replica.silent and replica.current]

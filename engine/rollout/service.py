@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.audit import AuditEvent
 from engine.drift.gate import Answer, GateReport
-from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused
+from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused, Unavailable
 from engine.ids import hash_bytes, hash_json
-from engine.ports import RolloutChange, Store
+from engine.ports import DriftSource, RolloutChange, Store
 from engine.rollout import transitions
 from engine.rollout.assessment import Assessment, assess, stopped
 from engine.rollout.authority import Readiness, require_forward
 from engine.rollout.plan import to_percent
 from engine.rollout.state import BreakGlass, Phase, RolloutPlan, RolloutState
-from engine.rollout.transitions import Action
+from engine.rollout.transitions import Action, require_revision
 
 if TYPE_CHECKING:
     from engine.clock import Clock
     from engine.policy.ir import PolicyIR
     from engine.settings import Settings
 
+EMBEDDED: Final = "embedded"
+"""The source of evidence that needs none: the store itself."""
 SALT_BYTES: Final = 32
 MAX_BREAK_GLASS: Final = timedelta(minutes=60)
 _ATTEMPTS: Final = 20
@@ -43,6 +45,7 @@ class RolloutService:
         settings: Of the environment; `prod` asks for more.
         random_bytes: Source of salts.
         readiness: Where production asks for the readiness signature; without one nothing is signed.
+        source: Where the evidence is read; without one from the store, where the verifiers report.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class RolloutService:
         random_bytes: Callable[[int], bytes],
         *,
         readiness: Readiness | None = None,
+        source: DriftSource | None = None,
     ) -> None:
         self._store = store
+        self._source = source
         self._clock = clock
         self._settings = settings
         self._random_bytes = random_bytes
@@ -67,13 +72,27 @@ class RolloutService:
         """The environment's name."""
         return self._settings.env
 
+    @property
+    def source(self) -> str:
+        """Where the evidence is read: `embedded`, or a source's own name."""
+        return self._source.name if self._source else EMBEDDED
+
     def assess(self, policy_id: str) -> Assessment:
         """A rollout, its evidence and its gate, all of one moment. Raises NotFound without a rollout."""
         return self.assess_state(self._require(policy_id))
 
     def assess_state(self, state: RolloutState) -> Assessment:
-        """The evidence and the gate of a state that the caller has read."""
-        return assess(state, self._store.evidence(state.policy_id), self._clock.now())
+        """The evidence and the gate of a state that the caller has read. Raises Unavailable without evidence."""
+        source = self._source
+        samples = source.evidence_of(state) if source else self._store.evidence(state.policy_id)
+        return assess(state, samples, self._clock.now())
+
+    def assess_or_hold(self, state: RolloutState) -> Assessment:
+        """The same, for whoever looks: a gate that holds, and says why, where the evidence cannot be read."""
+        try:
+            return self.assess_state(state)
+        except Unavailable as error:
+            return assess(state, (), self._clock.now(), source_problem=error.message)
 
     def assess_all(self) -> Iterator[Assessment]:
         """Every rollout there is, one after the other."""
@@ -81,7 +100,7 @@ class RolloutService:
 
     def gate(self, policy_id: str) -> GateReport:
         """What the gate of a policy's rollout says now. Raises NotFound without a rollout."""
-        return self.assess(policy_id).report
+        return self.assess_or_hold(self._require(policy_id)).report
 
     # Forward
 
@@ -108,7 +127,7 @@ class RolloutService:
         if candidate_ir_hash is not None:
             self._store.ir(candidate_ir_hash)
         previous = self._store.rollout(policy_id)
-        _require_revision(previous, expected_revision)
+        require_revision(previous, expected_revision)
         state = transitions.start(
             previous,
             policy_id=policy_id,
@@ -148,7 +167,7 @@ class RolloutService:
             Conflict: Somebody else changed it meanwhile.
         """
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
         at = self._clock.now()
 
         def make(glass: BreakGlass | None) -> RolloutState:
@@ -169,7 +188,7 @@ class RolloutService:
     ) -> RolloutState:
         """Go to any percentage. Up passes the gate as `promote` does; down needs nothing; staying changes nothing."""
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
         if basis_points == state.basis_points and state.phase is not Phase.ROLLED_BACK:
             return state
 
@@ -197,7 +216,7 @@ class RolloutService:
     ) -> RolloutState:
         """Hold enforcement where it is. Pausing what is paused changes nothing."""
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
 
         def make(current: RolloutState) -> RolloutState:
             if current.phase is Phase.PAUSED:
@@ -211,7 +230,7 @@ class RolloutService:
     ) -> RolloutState:
         """Go on from a pause, at the same percentage."""
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
         resumed = transitions.resume(state, actor=actor, reason=reason, at=self._clock.now())
         return self._commit(state, resumed, Action.RESUME, {})
 
@@ -220,7 +239,7 @@ class RolloutService:
     ) -> RolloutState:
         """Back to 0 %, always allowed. Wins over whatever changes meanwhile, unless a revision is expected."""
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
 
         def make(current: RolloutState) -> RolloutState:
             if current.phase is Phase.ROLLED_BACK:
@@ -250,7 +269,7 @@ class RolloutService:
                 "Roll back, then start a rollout with the new candidate at 0 %.",
             )
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
         swapped = transitions.swap_candidate(state, candidate.ir_hash, actor=actor, reason=reason, at=self._clock.now())
         self._store.keep(candidate)
         return self._commit(state, swapped, Action.CANDIDATE, {})
@@ -260,7 +279,7 @@ class RolloutService:
     ) -> RolloutState:
         """End a break-glass: stay where the gate is open by now, else go back to where it began."""
         state = self._require(policy_id)
-        _require_revision(state, expected_revision)
+        require_revision(state, expected_revision)
         report = self.assess_state(state).report
         ended = transitions.expire(
             state, gate_open=report.answer is Answer.OPEN, actor=actor, reason=reason, at=self._clock.now()
@@ -379,16 +398,3 @@ class RolloutService:
             audit=event,
         )
         return state
-
-
-def _require_revision(state: RolloutState | None, expected: int | None) -> None:
-    if expected is None or (state is not None and state.revision == expected):
-        return
-    if state is None:
-        raise Conflict("rollout.revision_conflict", "There is no rollout any more", "Look again: capctl rollout show.")
-    raise Conflict(
-        "rollout.revision_conflict",
-        f"{state.actor} changed it meanwhile: {state.phase.value.replace('_', ' ')} at "
-        f"{to_percent(state.basis_points)} %, revision {state.revision}, not {expected}",
-        "Look again (capctl rollout show), then decide anew.",
-    )

@@ -78,6 +78,10 @@ class ControlSnapshot:
     """Where `promote` would go; None when there is no next step."""
     problems: tuple[str, ...]
     """What is wrong or loud, one sentence each: break-glass, silent replicas, a missing policy."""
+    source: str = "embedded"
+    """Where the evidence was read: `embedded`, `scrape` or `prometheus`."""
+    source_problem: str = ""
+    """Why it could not be read; empty when it was. Every count here is then unknown, not zero."""
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as JSON data. Nothing in it is secret."""
@@ -95,6 +99,8 @@ class ControlSnapshot:
             "requests_per_s": round(self.requests_per_s, 3),
             "p95_s": round(self.p95_s, 6) if self.p95_s is not None and math.isfinite(self.p95_s) else None,
             "error_ratio": self.error_ratio,
+            "source": self.source,
+            "source_problem": self.source_problem,
             "source_age_s": None if self.source_age_s is None else round(self.source_age_s, 3),
             "replicas": [{**asdict(replica), "age_s": round(replica.age_s, 3)} for replica in self.replicas],
             "explained": [asdict(explanation) for explanation in self.explained],

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from engine.errors import Held, InvalidInput
+from engine.errors import Conflict, Held, InvalidInput
 from engine.rollout.plan import to_percent
 from engine.rollout.state import FULL, BreakGlass, Phase, RolloutPlan, RolloutState, Step
 
@@ -65,6 +65,20 @@ def require_possible(state: RolloutState | None, action: Action) -> None:
     what = "no rollout was started" if phase is None else f"the rollout is {phase.value.replace('_', ' ')}"
     raise Held(
         "rollout.not_possible", f"Cannot {action.value}: {what}", f"{_WAY_OUT[phase]} Possible now: {now}.".strip()
+    )
+
+
+def require_revision(state: RolloutState | None, expected: int | None) -> None:
+    """Raise Conflict, saying who changed what, unless the state has the expected revision; None expects nothing."""
+    if expected is None or (state is not None and state.revision == expected):
+        return
+    if state is None:
+        raise Conflict("rollout.revision_conflict", "There is no rollout any more", "Look again: capctl rollout show.")
+    raise Conflict(
+        "rollout.revision_conflict",
+        f"{state.actor} changed it meanwhile: {state.phase.value.replace('_', ' ')} at "
+        f"{to_percent(state.basis_points)} %, revision {state.revision}, not {expected}",
+        "Look again (capctl rollout show), then decide anew.",
     )
 
 

@@ -12,7 +12,10 @@ from engine.ops.results.drift import DriftExplanation, DriftView
 
 
 def shown(result: DriftView) -> Iterator[Block]:
-    """Every window in a row of its own, then the step."""
+    """Every window in a row of its own, then the step; or why nothing is known."""
+    if result.source_problem:
+        yield Line(f"! {result.source_problem}; the gate holds", Tone.BAD)
+        return
     age = "no verifier has reported" if result.source_age_s is None else f"{seconds(result.source_age_s)} old"
     yield Facts([("policy", result.policy_id), ("limit", percent(result.limit)), ("evidence", age)])
     yield Gap()

@@ -25,13 +25,26 @@ class DriftView:
     """The step's `drift_max_ratio`; None without a rollout."""
     source_age_s: float | None
     """Age of the newest report; None when there is none."""
+    source: str
+    """Where it was read: `embedded`, `scrape` or `prometheus`."""
+    source_problem: str
+    """Why it could not be read; empty when it was. Every count is then unknown, not zero."""
 
     @classmethod
     def of(cls, snapshot: ControlSnapshot) -> Self:
         """The drift in a snapshot."""
         gate = snapshot.gate
         limit = next((c.limit for c in gate.conditions if c.name == "window_5m"), None) if gate else None
-        return cls(snapshot.at, snapshot.policy_id, snapshot.windows, snapshot.step, limit, snapshot.source_age_s)
+        return cls(
+            at=snapshot.at,
+            policy_id=snapshot.policy_id,
+            windows=snapshot.windows,
+            step=snapshot.step,
+            limit=limit,
+            source_age_s=snapshot.source_age_s,
+            source=snapshot.source,
+            source_problem=snapshot.source_problem,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The view as JSON data."""
@@ -39,6 +52,8 @@ class DriftView:
             "at": to_rfc3339(self.at),
             "policy_id": self.policy_id,
             "drift_max_ratio": self.limit,
+            "source": self.source,
+            "source_problem": self.source_problem,
             "source_age_s": self.source_age_s,
             "windows": {name: counts_to_json(counts) for name, counts in self.windows.items()},
             "step": counts_to_json(self.step),
