@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from engine.ops.spec import Arg, operation
 
 if TYPE_CHECKING:
+    from engine.adaptation import Adaptation
     from engine.context import EngineContext
-    from engine.ops.results.decision import Adaptation, Replay
+    from engine.ops.results.decision import Replay
 
 SELECTOR: Final = Arg("The order of rules: by id, or by cost and id.", choices=("basic", "weighted"))
 CANDIDATE: Final = Arg("The policy version to try: an id, or a file.", metavar="ID|FILE", suggest="policy")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+from engine.adaptation import SALT
 from engine.context import Progress
 from engine.errors import InvalidInput, NotFound, Unavailable
-from engine.ops.adaptation import SALT, evaluation_time
+from engine.ops.adaptation import evaluation_time
 from engine.ops.results.decision import Replay
 from engine.ops.sources import resolve_policy
 from engine.ops.target import policy_id

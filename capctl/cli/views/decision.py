@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from capctl.cli.layout import Block, Facts, Gap, Line, Table, Tone, Toned
 from capctl.cli.views.words import answer, count, percent, short, verdict
+from engine.adaptation import Adaptation
 from engine.clock import to_rfc3339
 from engine.decision.verdict import Outcome
-from engine.ops.results.decision import Adaptation, Replay
+from engine.ops.results.decision import Replay
 from engine.rollout.plan import to_percent
 
 WHY: Final = {"always": "always active"}
