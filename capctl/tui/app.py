@@ -171,7 +171,8 @@ class ControlRoom(App[None]):
 
     def action_help(self) -> None:
         """Show every key and command."""
-        self.push_screen(HelpScreen())
+        note = f"The demonstration's verifier answers at {self.world_url}." if self.world_url else ""
+        self.push_screen(HelpScreen(note))
 
     @on(CommandEntered)
     def run_command(self, event: CommandEntered) -> None:

@@ -25,7 +25,7 @@ class SnapshotTaken(Message):
     """A sample of everything the screens show has arrived.
 
     Attributes:
-        snapshot: The sample; None when there is nothing to sample yet.
+        snapshot: The sample.
     """
 
     def __init__(self, snapshot: ControlSnapshot) -> None:

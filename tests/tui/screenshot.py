@@ -1,4 +1,4 @@
-"""Draws docs/screenshot.svg: `python -m tests.tui.screenshot > docs/screenshot.svg`."""
+"""Draws docs/images/overview.svg: `python -m tests.tui.screenshot > docs/images/overview.svg`."""
 
 from __future__ import annotations
 

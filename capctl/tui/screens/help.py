@@ -24,7 +24,11 @@ _KEYS: Final = 16
 
 
 class HelpScreen(Screen[None]):
-    """Keys first, then commands. Keys work here as everywhere; `/` types into the filter."""
+    """Keys first, then commands. Keys work here as everywhere; `/` types into the filter.
+
+    Args:
+        note: A sentence above the list.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q", "close", "Back", id="help.close"),
@@ -33,11 +37,17 @@ class HelpScreen(Screen[None]):
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "VerticalScroll"
 
+    def __init__(self, note: str = "") -> None:
+        super().__init__()
+        self._note = note
+
     def compose(self) -> ComposeResult:
         """Lay out the filter and the list."""
         yield Header()
         yield Input(placeholder="/ filters, Esc goes back", id="filter")
         with VerticalScroll():
+            if self._note:
+                yield Static(self._note, id="note", markup=False)
             yield Static(id="rows", markup=False)
         yield KeyBar()
 

@@ -80,7 +80,7 @@ BADGE_TONES: Final = {
     "hold": "$ink on $gate-hold",
     "closed": "$ink on $gate-closed",
     "stale": "$ink on $stale",
-    "idle": "$ink on $muted",
+    "idle": "reverse",
 }
 
 
@@ -112,7 +112,9 @@ def _without_data(state: ConsoleState) -> Headline:
 
 def _how_to_start(state: ConsoleState) -> str:
     return (
-        "This console is read-only." if state.read_only else "s starts one at 0 %: all is measured, nothing enforced."
+        "This console is read-only."
+        if state.read_only
+        else "Start one with s: at 0 % all is measured, nothing enforced"
     )
 
 

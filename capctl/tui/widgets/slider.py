@@ -128,7 +128,7 @@ def track(state: ConsoleState, rollout: RolloutState, chosen: int | None, width:
         else:
             cells.append(Content.styled("━", "$gate-open") if x <= unlocked else Content.styled("╌", "$line"))
     word = f"? {rollout_share(rollout.basis_points)}" if state.lost else rollout_share(rollout.basis_points)
-    _label(cells, here, word, "bold $ink on $stale" if state.lost else "bold $ink on $foreground")
+    _label(cells, here, word, "bold $ink on $stale" if state.lost else "bold reverse")
     if chosen is not None:
         style = "bold $ink on $chosen" if focused else "bold $chosen"
         _label(cells, _place(chosen, width), rollout_share(chosen), style)
