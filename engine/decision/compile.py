@@ -1,7 +1,7 @@
 """An IR to the one function that evaluates it.
 
-The function is generated Python, compiled once per IR: measured against closures over the same rules it is a third
-faster, and against walking the IR three times (docs/performance.md). It judges a context twice in one pass, by every
+The function is generated Python, compiled once per IR: in a prototype closures took a third longer, and walking the IR
+three times as long (docs/performance.md). It judges a context twice in one pass, by every
 rule (the baseline) and by the active ones (the adaptive plan), because both ask the same questions.
 
 Whatever happens inside a rule, the rule answers: an exception that nobody foresaw is `evaluation_error`, and FAIL.
