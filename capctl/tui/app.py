@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
 from capctl.tui.availability import why_not
-from capctl.tui.bind import APP_BINDINGS, meant, offered, operation_bindings, prepared
-from capctl.tui.command_line import parse, spell, usage
+from capctl.tui.bind import APP_BINDINGS, meant, offered, operation_bindings, prepared, spoken
+from capctl.tui.command_line import parse, spell
 from capctl.tui.confirmation import needs_question, question, slider_arguments
 from capctl.tui.messages import (
     Call,
@@ -39,7 +40,7 @@ from capctl.tui.runner import Runner, Spawn, spawn_thread
 from capctl.tui.screens.help import HelpScreen
 from capctl.tui.screens.rollout import RolloutScreen
 from capctl.tui.state import ConsoleState
-from capctl.tui.theme_files import ThemeShelf, load_themes, shipped_directory, user_directory
+from capctl.tui.theme_files import FALLBACK, ThemeShelf, load_themes, shipped_directory, user_directory
 from capctl.tui.widgets.activity import Activity, ActivityLog
 from capctl.tui.widgets.command_bar import CommandBar
 from capctl.tui.wording import percent
@@ -104,21 +105,25 @@ class ControlRoom(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give every meaning a colour even under a theme that does not know it."""
-        fallback = self._shelf.files[0].themes()[0]
-        return dict(fallback.variables)
+        fallback = next(file for file in self._shelf.files if file.name == FALLBACK)
+        return dict(fallback.themes()[0].variables)
 
     def on_mount(self) -> None:
         """Dress, say what could not be read, and begin to sample."""
         settings = self._ctx.settings
         self.theme = self._shelf.name_for(settings.theme, production=settings.is_production)
         if self._shelf.problems:
-            self.notify("\n".join(self._shelf.problems), title="Theme not loaded", severity="warning")
+            self.say("\n".join(self._shelf.problems), title="Theme not loaded")
         self.set_interval(1.0, self.tick)
         self._poller.start()
 
     def on_unmount(self) -> None:
         """Sample no more."""
         self._poller.stop()
+
+    def say(self, message: str, *, title: str, severity: SeverityLevel = "warning", timeout: float = 6) -> None:
+        """Show a toast. Its words may come from a policy or a colleague, so nothing in them is markup."""
+        self.notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     def tick(self) -> None:
         """Let what is shown grow older."""
@@ -140,7 +145,7 @@ class ControlRoom(App[None]):
         """Run an operation about what is on the screen, or say why that makes no sense now."""
         op = meant(REGISTRY[op_id], self.state)
         if reason := why_not(op, self.state):
-            self.notify(reason, title=op.summary.rstrip("."), severity="warning")
+            self.say(reason, title="Not now")
             return
         call = prepared(op, self.state)
         if any(param.required and param.name not in call.arguments for param in op.params):
@@ -151,10 +156,10 @@ class ControlRoom(App[None]):
     def action_break_glass(self) -> None:
         """Ask for a promotion past a gate that is not open."""
         op = REGISTRY["rollout.promote"]
-        if self.state.answer is Answer.OPEN:
-            self.notify("The gate is open: p promotes.", severity="information")
+        if self.state.answer is Answer.OPEN or self.state.read_only:
+            self.say(why_not(op, self.state) or "The gate is open: p promotes.", title="Break-glass")
         elif self.state.rollout is None or self.state.snapshot is None or self.state.snapshot.next_percent is None:
-            self.notify(why_not(op, self.state), title="Break-glass", severity="warning")
+            self.say(why_not(op, self.state), title="Break-glass")
         else:
             self._ask(prepared(op, self.state, {"break_glass": True}))
 
@@ -167,7 +172,7 @@ class ControlRoom(App[None]):
         """Dress in the next theme."""
         file = self._shelf.after(self.theme)
         self.theme = self._shelf.name_for(file.name, production=self._ctx.settings.is_production)
-        self.notify(file.title, title="Theme", timeout=2)
+        self.say(file.title, title="Theme", severity="information", timeout=2)
 
     def action_help(self) -> None:
         """Show every key and command."""
@@ -180,7 +185,7 @@ class ControlRoom(App[None]):
         try:
             call = parse(event.words, {op.id: op for op in offered()})
         except EngineError as error:
-            self.notify(error.hint, title=error.message, severity="error")
+            self.say(error.hint, title=error.message, severity="error")
             return
         self._ask(prepared(call.op, self.state, call.arguments))
 
@@ -214,17 +219,17 @@ class ControlRoom(App[None]):
         """Note why it did not go, and say it where it is seen."""
         self._note(event.number, event.error.message, failed=True)
         self._poller.hurry()
-        self.notify(event.error.hint, title=event.error.message, severity="error", timeout=10)
+        self.say(event.error.hint, title=event.error.message, severity="error", timeout=10)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual calls it so
         """Offer every operation and the console's own actions in the palette."""
         for op in offered():
-            yield SystemCommand(usage(op), op.summary, lambda op_id=op.id: self.action_run_operation(op_id))
+            yield SystemCommand(" ".join(op.command), op.summary, lambda op_id=op.id: self.action_run_operation(op_id))
         for binding in APP_BINDINGS:
             if binding.action != "command_palette":
                 yield SystemCommand(
                     binding.description,
-                    f"Key {binding.key}",
+                    f"Key {spoken(binding.key)}",
                     lambda action=binding.action: self.call_later(self.run_action, action),
                 )
 
@@ -258,10 +263,9 @@ class ControlRoom(App[None]):
             return
         if now.rollout.actor != self._ctx.actor:
             where = percent(now.rollout.basis_points / 100)
-            self.notify(
+            self.say(
                 now.rollout.reason,
                 title=f"{now.rollout.actor}: now {where}, {now.rollout.phase.value.replace('_', ' ')}",
-                severity="warning",
                 timeout=10,
             )
 

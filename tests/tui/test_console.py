@@ -343,6 +343,25 @@ async def test_an_operation_that_needs_a_value_gets_a_form(opened: Open, ledger:
         assert ledger.ran == [("demo.rate", {"requests_per_s": 500.0})]
 
 
+async def test_words_from_elsewhere_are_never_markup(opened: Open, ledger: Ledger) -> None:
+    """Square brackets of a usage line, a policy or a colleague's reason are shown, not interpreted."""
+    reason = "see [ticket 7] and [/b]"
+    moments = [scenes.closed()]
+    async with opened(lambda: moments[-1], size=(160, 45)) as (app, pilot):
+        state = scenes.rolled_back().rollout
+        assert state is not None
+        moments.append(replace(scenes.rolled_back(), rollout=replace(state, reason=reason)))
+        app._poller.take()
+        await pilot.press("colon", *"rollout", "space", *"set", "enter")
+        await pilot.pause()
+        shown = text_of(app)
+        assert reason in shown
+        assert "[--reason TEXT]" in shown
+        await pilot.press("slash")
+        await pilot.pause()
+        assert ledger.ran == []
+
+
 def test_help_has_every_key_and_every_command() -> None:
     """Nothing can be pressed or typed that help does not explain."""
     rows = all_rows()
