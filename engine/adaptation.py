@@ -47,7 +47,7 @@ class AdaptRequest:
         if not 0 <= self.drift_max_ratio <= 1:
             raise InvalidInput(
                 "adapt.drift_max_range",
-                f"--drift-max {self.drift_max_ratio:g} is not within 0..1",
+                f"--drift-max {str(self.drift_max_ratio)[:40]} is not within 0..1",
                 "Write a share from 0 to 1: 0.005 is 0.5 %.",
             )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
 from typing import Any
 
 from engine.decision.bucketing import BUCKETS
@@ -83,9 +82,7 @@ def decide(ir: PolicyIR, context: Any, options: Options) -> Decision:
 
 def _number_within(number: object, most: int, name: str, code: str) -> None:
     if (
-        isinstance(number, bool)
-        or not isinstance(number, int | float)
-        or not isfinite(number)
-        or not 0 <= number <= most
+        # NaN fails the comparison; isfinite would raise on an integer that no double holds.
+        isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= most
     ):
         raise InvalidInput(code, f"The {name} is no number from 0 to {most}", f"Give a number from 0 to {most}.")

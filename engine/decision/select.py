@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from math import isfinite
 from typing import Final
 
+from engine.canonical import MAX_SAFE_INTEGER
 from engine.errors import InvalidInput
 from engine.policy.ir import PolicyIR
 
@@ -45,7 +45,7 @@ def check_weights(weights: Mapping[str, float], known_rules: frozenset[str]) -> 
     """Make sure that unverified weights fit the rules.
 
     Raises:
-        InvalidInput: A weight names an unknown rule, or is no finite number >= 0. The message names the rules.
+        InvalidInput: A weight names an unknown rule, or is no number from 0 to 2^53 - 1. The message names the rules.
     """
     unknown = sorted(set(weights) - known_rules)
     if unknown:
@@ -92,7 +92,7 @@ def activating_predicates(ir: PolicyIR) -> dict[str, tuple[str, ...]]:
 
 
 def _is_cost(cost: object) -> bool:
-    return isinstance(cost, int | float) and not isinstance(cost, bool) and isfinite(cost) and cost >= 0
+    return isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= MAX_SAFE_INTEGER
 
 
 def _listing(ids: Sequence[str]) -> str:
