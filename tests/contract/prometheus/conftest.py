@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -64,7 +65,12 @@ class Prometheus:
             self.process.wait()
             self.process = None
 
-    def query(self, text: str) -> list[dict[str, object]]:
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule as the server last evaluated it."""
+        groups = httpx.get(f"{self.url}/api/v1/rules", timeout=10).json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def query(self, text: str) -> list[dict[str, Any]]:
         answer = httpx.post(f"{self.url}/api/v1/query", data={"query": text}, timeout=10).json()
         assert answer["status"] == "success", answer
         return list(answer["data"]["result"])
