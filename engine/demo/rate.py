@@ -25,7 +25,7 @@ class TrafficReport:
     sent_per_s: float
     answered_per_s: float
     failed: int
-    """Requests since it started that were answered 5xx, or not at all."""
+    """Requests since it started that were answered with an error, or not at all."""
     missed: int
     """Requests since it started that were due and not sent, because too many were waiting for an answer."""
 

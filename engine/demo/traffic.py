@@ -13,6 +13,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,10 +22,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from engine.clock import Clock, SystemClock
+from engine.demo.access import mint_token
 from engine.demo.connection import ConnectionPool
 from engine.demo.context import ContextStream
 from engine.demo.rate import TrafficReport, read_rate, write_report
 from engine.demo.seed import POLICY_ID
+from engine.verifier.auth.scopes import Scope
 
 TICK_S: Final = 0.005
 """How often it looks what is due."""
@@ -31,6 +35,8 @@ RATE_EVERY: Final = 50
 """Ticks between looks at the rate file: a quarter second."""
 REPORT_S: Final = 1.0
 MAX_CONNECTIONS: Final = 64
+TOKEN_S: Final = 3600
+"""How long a token is good; it is renewed at half time."""
 
 
 class Generator:
@@ -39,21 +45,19 @@ class Generator:
     Args:
         url: Base URL of the verifier.
         state_dir: Where the rate is read and the report is left.
+        mint: Makes an access token that is good for `TOKEN_S`.
         clock: What audit dates count back from.
         seed: Of the stream of contexts.
     """
 
-    def __init__(self, url: str, state_dir: Path, *, clock: Clock, seed: int) -> None:
+    def __init__(self, url: str, state_dir: Path, *, mint: Callable[[], str], clock: Clock, seed: int) -> None:
         self._pool = ConnectionPool(url, limit=MAX_CONNECTIONS)
         self._state_dir = state_dir
         self._clock = clock
         self._contexts = ContextStream(seed, clock.now().date())
-        self._head = (
-            "POST /verify HTTP/1.1\r\n"
-            f"host: {urlsplit(url).netloc}\r\n"
-            "content-type: application/json\r\n"
-            "content-length: "
-        ).encode()
+        self._host = urlsplit(url).netloc
+        self._mint = mint
+        self._renew_token()
         self._rate = read_rate(state_dir)
         self._due = 0.0
         self._sent = self._answered = self._failed = self._missed = 0
@@ -61,7 +65,7 @@ class Generator:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop."""
         loop = asyncio.get_running_loop()
-        last = reported = loop.time()
+        last = reported = renewed = loop.time()
         before = (0, 0)
         ticks = 0
         while not stop.is_set():
@@ -72,10 +76,22 @@ class Generator:
             ticks += 1
             if ticks % RATE_EVERY == 0:
                 self._rate = read_rate(self._state_dir)
+            if now - renewed >= TOKEN_S / 2:
+                self._renew_token()
+                renewed = now
             if now - reported >= REPORT_S:
                 before = self._report(before, now - reported)
                 reported = now
         self._pool.close()
+
+    def _renew_token(self) -> None:
+        self._head = (
+            "POST /verify HTTP/1.1\r\n"
+            f"host: {self._host}\r\n"
+            f"authorization: Bearer {self._mint()}\r\n"
+            "content-type: application/json\r\n"
+            "content-length: "
+        ).encode()
 
     def _send_due(self, elapsed_s: float) -> None:
         # What was not sent for a whole second (a suspended machine) is not made up for in a burst.
@@ -94,7 +110,7 @@ class Generator:
 
     def _note(self, status: int | None) -> None:
         self._answered += status is not None
-        self._failed += status is None or status >= 500
+        self._failed += status is None or status >= 400
 
     def _report(self, before: tuple[int, int], elapsed_s: float) -> tuple[int, int]:
         """Leave the last second's report, and return what the next one counts from."""
@@ -126,7 +142,9 @@ async def generate(url: str, state_dir: Path, *, seed: int) -> None:
     loop.add_reader(sys.stdin.fileno(), parent_spoke)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    await Generator(url, state_dir, clock=SystemClock(), seed=seed).run(stop)
+    clock = SystemClock()
+    mint = partial(mint_token, state_dir, clock, {Scope.VERIFY_RUN}, subject="demo-traffic", ttl_s=TOKEN_S)
+    await Generator(url, state_dir, mint=mint, clock=clock, seed=seed).run(stop)
 
 
 def main() -> None:

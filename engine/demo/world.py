@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from engine.clock import Clock, SystemClock
+from engine.demo.access import note_url
 from engine.demo.rate import TrafficReport, forget_report, read_rate, read_report, write_rate
 from engine.demo.seed import ENV, POLICY_ID, begin, demo_plan, furnish, inject_drift
 from engine.errors import Unavailable
@@ -17,8 +18,8 @@ from engine.settings import Settings, default_state_dir
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
-    from engine.demo.supervisor import Child
     from engine.rollout.state import RolloutPlan
+    from engine.verifier.supervision import Child
 
 START_S: Final = 20.0
 """Longest wait for the verifier's first sign of life; it takes about one second."""
@@ -27,6 +28,8 @@ LOOK_S: Final = 0.05
 FIRST_TRIES: Final = 2
 """Restarts before the first sign: a port that is taken stays taken."""
 REPLICA: Final = "demo-1"
+UNLIMITED: Final = {"CAPCTL_RATE_LIMIT_PER_S": "0"}
+"""The generator is one client that asks as often as a thousand."""
 
 
 def demo_state_dir(base: Path | None = None) -> Path:
@@ -125,7 +128,7 @@ class DemoWorld:
         return {child.label: child.pid for child in self._children}
 
     def _start_processes(self) -> None:
-        from engine.demo.supervisor import Announced, Child, module_command
+        from engine.verifier.supervision import Announced, Child, module_command
 
         logs = self.state_dir / "logs"
         logs.mkdir(mode=0o700, exist_ok=True)
@@ -144,7 +147,9 @@ class DemoWorld:
             return module_command("engine.demo.traffic", "--url", announced.url, "--state", str(self.state_dir))
 
         clock = self.ctx.clock
-        child = self._add(Child("verifier", verifier, log_dir=logs, clock=clock, on_line=announced.note))
+        child = self._add(
+            Child("verifier", verifier, log_dir=logs, clock=clock, on_line=announced.note, environ=UNLIMITED)
+        )
         gives_up = clock.monotonic() + START_S
         while not announced.wait(LOOK_S):
             if child.restarts >= FIRST_TRIES or clock.monotonic() > gives_up:
@@ -154,6 +159,7 @@ class DemoWorld:
                     "See logs/verifier.log in the demonstration's state directory; --port 0 takes a free port.",
                 )
         self.url = announced.url
+        note_url(self.state_dir, self.url)
         self._add(Child("traffic", traffic, log_dir=logs, clock=clock))
 
     def _add(self, child: Child) -> Child:

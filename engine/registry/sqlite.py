@@ -203,6 +203,8 @@ class SqliteStore:
 
     def pseudonym(self, actor: str) -> str:
         with self._reading() as connection:
+            if actors.name_of(connection, actor) is not None:
+                return actor  # a caller who is known by pseudonym already, as those of the HTTP service are
             known_as = actors.pseudonym_of(connection, actor)
             noted = actors.name_of(connection, known_as)
         if noted is not None or self._read_only:

@@ -1,79 +1,95 @@
-"""The HTTP service: routes, what runs beside them, and how both end.
-
-The service has no authentication of its own yet. `middleware` is where it comes in: a middleware that has verified who
-asks sets `scope["state"]["actor"]`, and refuses by raising an `EngineError` or answering itself.
-"""
+"""The HTTP service: routes and who may use them, what runs beside them, and how both end."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
 from starlette.types import ASGIApp
 
 from engine.errors import EngineError
 from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
-from engine.verifier.auth import AuthReason
+from engine.trust import ResponseSigner
+from engine.verifier.access import Access, Guarded
+from engine.verifier.adapt_endpoints import AdaptEndpoints
 from engine.verifier.front import FrontDoor
+from engine.verifier.policy_endpoints import PolicyEndpoints
 from engine.verifier.problems import RequestError, problem_document, problem_headers, status_of
 from engine.verifier.rollout_endpoints import RolloutEndpoints
+from engine.verifier.routes import METRICS, SCOPES
 from engine.verifier.runtime import LOOK_S, REFRESH_S, REPORT_S, Runtime
 from engine.verifier.status_endpoints import StatusEndpoints
 from engine.verifier.store_thread import StoreThread
-from engine.verifier.verification import DemoContext
 from engine.verifier.verify_endpoint import VerifyEndpoint
 
 
 def build_app(
     runtime: Runtime,
     *,
-    demo: DemoContext,
+    access: Access,
+    signer: ResponseSigner,
+    security: SecurityMetrics,
     hosts: frozenset[bytes] | None = None,
     drift_gate: bool = False,
-    middleware: Sequence[Middleware] = (),
+    metrics_exposed: bool = False,
     new_id: Callable[[], str] = lambda: secrets.token_hex(8),
 ) -> ASGIApp:
     """The verifier as an ASGI application. Its lifespan keeps `runtime` up to date and closes it.
 
     Args:
         runtime: What is served.
-        demo: Stands in for the context `{"_demo": true}`.
+        access: Who may ask for what.
+        signer: Signs results.
+        security: Counts tokens and signatures.
         hosts: Host names that are answered; None answers all.
         drift_gate: Whether `/readyz` says no while a gate is closed.
-        middleware: What stands between the front door and the endpoints: authentication, rate limits.
+        metrics_exposed: Whether `/metrics` needs a token.
         new_id: Makes ids for requests that bring none.
     """
-    store_thread = StoreThread()
-    metrics = RequestMetrics()
-    security = SecurityMetrics(reason.value for reason in AuthReason)
-    status = StatusEndpoints(runtime, metrics, security, drift_gate=drift_gate)
-    rollout = RolloutEndpoints(runtime, store_thread)
-    routes = [
-        Route("/verify", VerifyEndpoint(runtime, metrics, demo), methods=["POST"]),
-        Route("/healthz", status.healthz),
-        Route("/readyz", status.readyz),
-        Route("/metrics", status.prometheus),
-        Route("/policy/{policy_id}", status.policy),
-        Route("/rollout", rollout.rollout, methods=["GET", "PUT"]),
-        Route("/drift", rollout.drift),
-    ]
+    store_thread, metrics = StoreThread(), RequestMetrics()
+    verify = VerifyEndpoint(runtime, access, signer, metrics, security)
+    status = StatusEndpoints(runtime, signer, metrics, security, drift_gate=drift_gate)
+    policies = PolicyEndpoints(runtime, store_thread)
+    adapt = AdaptEndpoints(runtime, store_thread)
+    rollout = RolloutEndpoints(runtime, access, store_thread)
+    handlers: dict[str, Callable[[Request], Any]] = {
+        "/policy/compile": policies.compile,
+        "/policy/{policy_id}": policies.show,
+        "/adapt/plan": adapt.plan,
+        "/adapt/run": adapt.run,
+        "/rollout": rollout.rollout,
+        "/drift": rollout.drift,
+        "/healthz": status.healthz,
+        "/readyz": status.readyz,
+        "/metrics": status.prometheus,
+        "/.well-known/jwks.json": status.jwks,
+    }
+    public = frozenset() if metrics_exposed else frozenset({METRICS})
+    routes = [Route("/verify", verify, methods=["POST"])]
+    routes += [_route(path, handler, access, public=path in public) for path, handler in handlers.items()]
     app = Starlette(
         routes=routes,
-        middleware=middleware,
         exception_handlers={EngineError: _problem, HTTPException: _http_problem},
         lifespan=lambda _: _lifespan(runtime, store_thread),
     )
-    return FrontDoor(app, new_id=new_id, hosts=hosts)
+    return FrontDoor(app, direct={("POST", "/verify"): verify}, runtime=runtime, new_id=new_id, hosts=hosts)
+
+
+def _route(path: str, handler: Callable[[Request], Any], access: Access, *, public: bool) -> Route:
+    """A route behind its guard. Every method needs a scope unless the table or the caller says it is for anybody."""
+    needed: Mapping[str, Any] = SCOPES[path]
+    scopes = {method: scope for method, scope in needed.items() if scope is not None}
+    endpoint = handler if public or not scopes else Guarded(request_response(handler), access, scopes)
+    return Route(path, endpoint, methods=list(needed))
 
 
 @asynccontextmanager
@@ -94,9 +110,8 @@ async def _lifespan(runtime: Runtime, store_thread: StoreThread) -> AsyncIterato
 
 def _problem(request: Request, error: Exception) -> Response:
     known = cast(EngineError, error)
-    status = status_of(known)
     body = problem_document(known, request.scope["state"]["request_id"])
-    return Response(body, status_code=status, headers=problem_headers(status))
+    return Response(body, status_code=status_of(known), headers=problem_headers(known))
 
 
 def _http_problem(request: Request, error: Exception) -> Response:

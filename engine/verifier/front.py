@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +16,8 @@ from engine.errors import EngineError
 from engine.verifier.body import ClientGone
 from engine.verifier.failures import describe
 from engine.verifier.problems import UNEXPECTED, RequestError, problem_document, problem_headers, status_of
+from engine.verifier.runtime import Runtime
+from engine.verifier.tls import PEER_REFUSED
 
 LOOPBACK_HOSTS = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 """Names under which a loopback service may be addressed; any other is a page that rebinds its DNS name to us."""
@@ -29,12 +31,25 @@ class FrontDoor:
 
     Args:
         app: What answers.
+        direct: What answers some requests, by method and path, without passing the router and its middleware; the
+            router knows them too, for whatever else is asked of their paths.
+        runtime: Once it drains, every answer asks its client to take its next request elsewhere.
         new_id: Makes the id of a request that brings none, or one that is not acceptable.
         hosts: Host names that are answered, without port, lower-case; None answers all.
     """
 
-    def __init__(self, app: ASGIApp, *, new_id: Callable[[], str], hosts: frozenset[bytes] | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        direct: Mapping[tuple[str, str], ASGIApp],
+        runtime: Runtime,
+        new_id: Callable[[], str],
+        hosts: frozenset[bytes] | None,
+    ) -> None:
         self._app = app
+        self._direct = direct
+        self._runtime = runtime
         self._new_id = new_id
         self._hosts = hosts
 
@@ -56,12 +71,16 @@ class FrontDoor:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if self._runtime.health.draining:
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
             await send(message)
 
         try:
-            self._require_known(host)
-            await self._app(scope, receive, send_with_id)
+            self._require_welcome(scope, host)
+            answer = self._direct.get((scope["method"], scope["path"]), self._app)
+            await answer(scope, receive, send_with_id)
         except EngineError as error:
             await send_problem(error, scope, send_with_id)
         except ClientGone:
@@ -71,7 +90,9 @@ class FrontDoor:
             if not started:
                 await send_problem(UNEXPECTED, scope, send_with_id)
 
-    def _require_known(self, host: bytes) -> None:
+    def _require_welcome(self, scope: Scope, host: bytes) -> None:
+        if scope["state"].get(PEER_REFUSED):
+            raise RequestError(403, "http.client_certificate", "The client's certificate is not for this service")
         if self._hosts is not None and _host_name(host) not in self._hosts:
             raise RequestError(400, "http.wrong_host", "This service does not answer to that host name")
 
@@ -80,7 +101,7 @@ async def send_problem(error: EngineError, scope: Scope, send: Send) -> int:
     """Answer with the problem document of an error, and return the status sent."""
     status = status_of(error)
     body = problem_document(error, scope["state"]["request_id"])
-    headers = problem_headers(status)
+    headers = problem_headers(error)
     await send_body(status, body, [(name.encode(), value.encode()) for name, value in headers.items()], send)
     return status
 

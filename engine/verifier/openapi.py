@@ -39,6 +39,7 @@ SCOPES: Final[Mapping[Scope, str]] = {
 
 TAGS: Final = {
     "verification": "Contexts against policies.",
+    "adaptation": "Contexts decided with options of one's own, without effect.",
     "policies": "Compiled policies.",
     "rollout": "From shadow to enforced, and back.",
     "status": "What a verifier says about itself.",
@@ -134,7 +135,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "description": endpoint.description,
-        "security": _security(endpoint.scope),
+        "security": _security(endpoint),
     }
     if endpoint.parameters:
         operation["parameters"] = [_parameter(parameter) for parameter in endpoint.parameters]
@@ -164,9 +165,9 @@ def _answer(answer: Answer) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": _reference(answer.model.__name__)}
         if answer.examples:
             content["examples"] = _examples(answer.examples)
-        response["content"] = {"application/json": content}
-    elif answer.media_types:
-        response["content"] = {media_type: {"schema": {"type": "string"}} for media_type in answer.media_types}
+        response["content"] = {answer.media_type: content}
+    elif answer.text_types:
+        response["content"] = {media_type: {"schema": {"type": "string"}} for media_type in answer.text_types}
     if answer.links:
         response["links"] = {link.name: _link(link) for link in answer.links}
     return response
@@ -228,12 +229,14 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _security(scope: Scope | None) -> list[dict[str, list[str]]]:
-    if scope is None:
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if endpoint.scope is None:
         return []
-    scopes = [scope.value]
+    scopes = [endpoint.scope.value]
+    nothing: list[dict[str, list[str]]] = [{}] if endpoint.may_be_open else []
     # In OpenAPI 3.1 a scheme that is no OAuth2 may name the roles it needs as well (section 4.8.30).
     return [
+        *nothing,
         {"oauth2": scopes},
         {"bearer": scopes},
         {"oauth2": scopes, "mutualTLS": []},

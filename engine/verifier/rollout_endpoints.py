@@ -1,7 +1,7 @@
 """The rollout over HTTP: read it, change it, see what its gate rests on.
 
-Changes go through `RolloutService`, as everybody's do: the gate stands there. Who may change is decided by whoever
-authenticates; until a middleware sets `scope["state"]["actor"]`, the actor is the loopback itself.
+Changes go through `RolloutService`, as everybody's do: the gate stands there. The actor is the pseudonym of the token's
+subject. To pass a gate that is not open needs a scope of its own.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from engine.rollout.codec import public_json
 from engine.rollout.plan import parse_percent
 from engine.rollout.snapshot import counts_to_json
 from engine.rollout.state import RolloutState
+from engine.verifier.access import Access
+from engine.verifier.auth import Principal, Scope
 from engine.verifier.body import read_json_object
 from engine.verifier.problems import RequestError
 from engine.verifier.runtime import Runtime
 from engine.verifier.status_endpoints import NO_STORE
 from engine.verifier.store_thread import StoreThread
 
-LOCAL_ACTOR: Final = "local-api"
 MAX_REASON: Final = 500
-MEMBERS: Final = frozenset({"policy_id", "percent", "paused", "reason"})
+MEMBERS: Final = frozenset({"policy_id", "percent", "paused", "reason", "break_glass"})
 _ETAG = re.compile(r'"(\d{1,15})"')
 
 
@@ -39,11 +40,13 @@ class RolloutEndpoints:
 
     Args:
         runtime: The verifier.
+        access: Asked again when a change passes the gate.
         store_thread: Where its store is used.
     """
 
-    def __init__(self, runtime: Runtime, store_thread: StoreThread) -> None:
+    def __init__(self, runtime: Runtime, access: Access, store_thread: StoreThread) -> None:
         self._runtime = runtime
+        self._access = access
         self._store_thread = store_thread
 
     async def rollout(self, request: Request) -> Response:
@@ -101,15 +104,23 @@ class RolloutEndpoints:
         if "paused" in document and not isinstance(paused, bool):
             raise InvalidInput("rollout.malformed", "paused is neither true nor false", "Send a boolean.")
         basis_points = parse_percent(document["percent"]) if "percent" in document else None
-        with_this = {
-            "actor": request.scope["state"].get("actor", LOCAL_ACTOR),
+        principal: Principal = request.scope["state"]["principal"]
+        break_glass = document.get("break_glass", False)
+        if not isinstance(break_glass, bool) or (break_glass and not basis_points):
+            raise InvalidInput(
+                "rollout.malformed", "break_glass is not true or false beside a percentage", "It goes with percent."
+            )
+        if break_glass:
+            self._access.require(principal, Scope.ROLLOUT_OVERRIDE)
+        with_this: dict[str, Any] = {
+            "actor": principal.actor,
             "reason": _reason(document.get("reason", "")),
             "expected_revision": _revision(request, required=basis_points != 0),
         }
         if basis_points == 0:
             return partial(service.rollback, policy_id, **with_this)
         if basis_points is not None:
-            return partial(service.set_percent, policy_id, basis_points, **with_this)
+            return partial(service.set_percent, policy_id, basis_points, break_glass=break_glass, **with_this)
         return partial(service.pause if paused else service.resume, policy_id, **with_this)
 
 

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 import uvicorn
 
 from engine.bootstrap import open_context
-from engine.errors import InvalidInput, Unavailable
-from engine.policies.demonstration import demo_context
-from engine.verifier.app import build_app
-from engine.verifier.front import LOOPBACK_HOSTS
+from engine.settings import Settings
+from engine.verifier.assembly import Service, assemble
+from engine.verifier.listening import announce, check_address, listen, url_of
 from engine.verifier.runtime import Runtime
-
-if TYPE_CHECKING:
-    from engine.settings import Settings
+from engine.verifier.tls import http_protocol, server_context
 
 DRAIN_S = 5
 """Longest wait for requests under way when the process is asked to end, in seconds."""
+LEAVE_S = 2.0
+"""Longest time that clients get to take their next request elsewhere before idle connections are closed."""
+KEEP_ALIVE_S = 75
+"""Longer than proxies keep an idle connection (60 s), so that it is they who close it."""
 BACKLOG = 2048
 
 
@@ -38,6 +36,7 @@ def serve(
     replica: str = "local",
     drift_gate: bool = False,
     die_with_parent: bool = False,
+    shared_socket: int | None = None,
 ) -> None:
     """Run the verifier until SIGTERM or SIGINT; requests under way are finished, evidence is reported a last time.
 
@@ -45,23 +44,30 @@ def serve(
 
     Args:
         settings: Of the environment.
-        host: A loopback address: there is no authentication yet.
+        host: Address to listen on.
         port: 0 takes a free one.
         replica: Stable name of this replica, under which its evidence is kept.
         drift_gate: Whether `/readyz` says no while a gate is closed.
         die_with_parent: End as well when stdin closes.
+        shared_socket: File descriptor of a listening socket that other workers share; instead of host and port.
 
     Raises:
-        InvalidInput: The address is not a loopback address.
-        Unavailable: The port cannot be had.
+        Refused: Settings are too weak for production, or for an address that others can reach.
+        InvalidInput: The address is none, or settings contradict each other.
+        Unavailable: The port, a key or a certificate cannot be had.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    listening = _listen(host, port)
+    context = server_context(settings)
     runtime = Runtime(open_context(settings, actor=f"verifier-{replica}"), replica=replica)
-    app = build_app(runtime, demo=demo_context, hosts=LOOPBACK_HOSTS, drift_gate=drift_gate)
+    service = assemble(runtime, drift_gate=drift_gate)
+    if shared_socket is None:
+        check_address(host, settings)
+        listening = listen(host, port)
+    else:
+        listening = socket.socket(fileno=shared_socket)
     config = uvicorn.Config(
-        app,
-        http="httptools",
+        service.app,
+        http=http_protocol(frozenset(settings.mtls_sans)),
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         ws="none",
         access_log=False,
@@ -69,9 +75,18 @@ def serve(
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
+        ssl_context_factory=None if context is None else lambda *_: context,
     )
-    server = _Server(config, runtime, announce=lambda: _announce(listening), die_with_parent=die_with_parent)
+    url = url_of(listening, scheme="http" if context is None else "https")
+    server = _Server(
+        config,
+        service,
+        announce=lambda: announce(url),
+        die_with_parent=die_with_parent,
+        shares_socket=shared_socket is not None,
+    )
     # Ctrl-C is how a verifier in the foreground is ended; uvicorn has drained before it raises it again.
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
@@ -81,10 +96,17 @@ class _Server(uvicorn.Server):
     """Uvicorn's server, which says when it is ready and stops being ready before it drains."""
 
     def __init__(
-        self, config: uvicorn.Config, runtime: Runtime, *, announce: Callable[[], None], die_with_parent: bool
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        *,
+        announce: Callable[[], None],
+        die_with_parent: bool,
+        shares_socket: bool,
     ) -> None:
         super().__init__(config)
-        self._runtime = runtime
+        self._service = service
+        self._shares_socket = shares_socket
         self._announce = announce
         self._die_with_parent = die_with_parent
 
@@ -95,40 +117,26 @@ class _Server(uvicorn.Server):
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._runtime.drain()
+        self._service.runtime.drain()
+        await self._let_clients_leave()
         await super().shutdown(sockets=sockets)
+        await self._service.aclose()
+
+    async def _let_clients_leave(self) -> None:
+        """Answer on, and tell each client with its answer to connect anew: to another worker or replica.
+
+        A kept-alive connection that is closed at a moment when its client sends a request loses that request.
+        """
+        if self._shares_socket:
+            # The others accept what comes from now on; what waits in the shared queue is not lost.
+            for server in self.servers:
+                server.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LEAVE_S
+        while self.server_state.connections and loop.time() < deadline and not self.force_exit:  # noqa: ASYNC110 - uvicorn's own set
+            await asyncio.sleep(0.02)
 
     def _parent_spoke(self) -> None:
         if not os.read(sys.stdin.fileno(), 4096):
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             self.should_exit = True
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        address = ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError as error:
-        raise InvalidInput("serve.address", f"{host} is not an address", "Use 127.0.0.1 or ::1.") from error
-    if not address.is_loopback:
-        raise InvalidInput(
-            "serve.not_loopback",
-            f"{host} is not a loopback address, and the verifier has no authentication yet",
-            "Use 127.0.0.1 or ::1.",
-        )
-    listening = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
-    # A restarted verifier takes its port back at once instead of waiting for old connections to time out.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((str(address), port))
-    except OSError as error:
-        listening.close()
-        raise Unavailable(
-            "serve.port", f"Port {port} cannot be had: {error.strerror}", "Use another port, or 0 for any."
-        ) from error
-    return listening
-
-
-def _announce(listening: socket.socket) -> None:
-    host, port = listening.getsockname()[:2]
-    name = f"[{host}]" if ":" in host else host
-    print(json.dumps({"event": "ready", "url": f"http://{name}:{port}"}), flush=True)  # noqa: T201 - the contract

@@ -1,19 +1,21 @@
-"""What a verifier says about itself and what it serves: health, readiness, metrics, policies. All read only."""
+"""What a verifier says about itself: health, readiness, metrics, and the keys its results verify against."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.errors import NotFound
 from engine.telemetry.exposition import render
 from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
+from engine.trust import ResponseSigner, to_jwks
 from engine.verifier.readiness import check_ready
 from engine.verifier.runtime import Runtime
 from engine.verifier.scrape import scrape
 
 NO_STORE = {"cache-control": "no-store"}
+JWKS_MAX_AGE_S = 300
+"""How long a key set may be kept: a rotation announces its key at least so long before it signs with it."""
 
 
 class StatusEndpoints:
@@ -21,15 +23,23 @@ class StatusEndpoints:
 
     Args:
         runtime: The verifier.
+        signer: Whose public keys it shows.
         metrics: Its HTTP counters.
         security: Its counters of tokens and signatures.
         drift_gate: Whether a closed gate makes it not ready.
     """
 
     def __init__(
-        self, runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics, *, drift_gate: bool
+        self,
+        runtime: Runtime,
+        signer: ResponseSigner,
+        metrics: RequestMetrics,
+        security: SecurityMetrics,
+        *,
+        drift_gate: bool,
     ) -> None:
         self._runtime = runtime
+        self._signer = signer
         self._metrics = metrics
         self._security = security
         self._drift_gate = drift_gate
@@ -50,21 +60,7 @@ class StatusEndpoints:
         )
         return Response(body, headers={"content-type": content_type, **NO_STORE})
 
-    async def policy(self, request: Request) -> Response:
-        """The published IR of a policy, as its canonical bytes."""
-        policy_id = request.path_params["policy_id"]
-        serving = self._runtime.serving
-        served = serving.policies.get(policy_id) if serving else None
-        if served is None:
-            raise NotFound("policy.unknown", "No policy of that id is published", "See `capctl policy list`.")
-        tag = f'"ir:{served.entry.ir_hash}"'
-        headers = {"etag": tag, "cache-control": "no-cache"}
-        if _matches(request.headers.get("if-none-match", ""), tag):
-            return Response(status_code=304, headers=headers)
-        return Response(served.decider.ir.canonical, media_type="application/json", headers=headers)
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """Whether a tag is among those the caller has (RFC 9110, section 13.1.2; the comparison is weak)."""
-    known = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
-    return tag in known or known == ["*"]
+    async def jwks(self, _: Request) -> Response:
+        """The public keys that results verify against."""
+        headers = {"cache-control": f"public, max-age={JWKS_MAX_AGE_S}"}
+        return JSONResponse(to_jwks(self._signer.public_keys()), headers=headers, media_type="application/jwk-set+json")

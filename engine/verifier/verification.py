@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from engine.decision.options import Options
 from engine.decision.result import verification_result
 from engine.decision.verdict import Decision
 from engine.errors import InvalidInput, NotFound, Unavailable
+from engine.policies.demonstration import demo_context
 from engine.policy.reading import read_ir
 from engine.verifier.serving import ServedPolicy, Serving
 
@@ -23,9 +24,6 @@ MEMBERS: Final = frozenset({"policy_id", "ir", "context", "backend", "options"})
 INLINE_OPTIONS: Final = frozenset({"enforce", "rollout_percent", "drift_max_ratio", "at"})
 MAX_INLINE_IR_BYTES: Final = 64 * 1024
 """An inline IR is compiled for one request while others wait; what is larger is published first."""
-
-DemoContext = Callable[[datetime], Mapping[str, Any]]
-"""Makes the built-in demonstration context for an evaluation time."""
 
 
 class Verification(NamedTuple):
@@ -52,7 +50,7 @@ class _Chosen:
     at: datetime
 
 
-def verify(document: Mapping[str, Any], serving: Serving | None, now: datetime, demo: DemoContext) -> Verification:
+def verify(document: Mapping[str, Any], serving: Serving | None, now: datetime) -> Verification:
     """Decide one request.
 
     A published policy is decided as its rollout says, at this moment; callers cannot choose. An IR that comes with the
@@ -62,7 +60,6 @@ def verify(document: Mapping[str, Any], serving: Serving | None, now: datetime, 
         document: The request: `policy_id` or `ir`, `context`, `backend`, `options`. Unverified.
         serving: What is served; None when the store was never read.
         now: The wall time.
-        demo: Stands in for `{"_demo": true}`.
 
     Raises:
         InvalidInput: The request is malformed, or its backend is not available.
@@ -79,7 +76,7 @@ def verify(document: Mapping[str, Any], serving: Serving | None, now: datetime, 
             "verifier.not_ready", "The verifier knows no policies yet", "Retry; see /readyz for the cause."
         )
     chosen = _choose(document, serving, now)
-    context, is_demo = _context(document.get("context"), chosen.at, demo)
+    context, is_demo = _context(document.get("context"), chosen.at)
     unit = context_hash(context)
     decision = chosen.decider.decide(
         context, at=chosen.at, enforce=chosen.enforce, basis_points=chosen.basis_points, unit=unit
@@ -146,9 +143,9 @@ def _inline(unverified_ir: Any, options: Mapping[str, Any], serving: Serving, no
     return _Chosen(decider, None, checked.enforce, checked.basis_points, checked.at)
 
 
-def _context(unverified: Any, at: datetime, demo: DemoContext) -> tuple[Context, bool]:
+def _context(unverified: Any, at: datetime) -> tuple[Context, bool]:
     if isinstance(unverified, dict) and len(unverified) == 1 and unverified.get("_demo") is True:
-        return check_context(demo(at)), True
+        return check_context(demo_context(at)), True
     return check_context(unverified), False
 
 

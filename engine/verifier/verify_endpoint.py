@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
-import orjson
 from starlette.types import Receive, Scope, Send
 
 from engine.decision.verdict import Verdict
 from engine.errors import EngineError
 from engine.telemetry.requests import RequestMetrics
+from engine.telemetry.security import SecurityMetrics
+from engine.trust import ResponseSigner
+from engine.verifier.access import Access
+from engine.verifier.auth.scopes import Scope as TokenScope
 from engine.verifier.body import ClientGone, read_json_object
 from engine.verifier.front import send_body, send_problem
 from engine.verifier.runtime import Runtime
-from engine.verifier.verification import DemoContext, verify
+from engine.verifier.verification import verify
 
 _RESULT_OF = {verdict: verdict.label for verdict in Verdict}
 _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
 class VerifyEndpoint:
-    """Answers `POST /verify` with `{"result": {...}}`.
+    """Answers `POST /verify` with `{"result": {...}}`, signed.
 
     Only these requests count as traffic: probes and scrapes would water down the latency and the share of errors that
-    the gate reads.
+    the gate reads. So would requests that were not let in, unless it was for a fault of this side.
 
     Args:
         runtime: What is served, and where decisions are counted.
+        access: Lets requests in.
+        signer: Signs results.
         metrics: Counts requests for `/metrics`.
-        demo: Stands in for `{"_demo": true}`.
+        security: Counts signatures.
     """
 
-    def __init__(self, runtime: Runtime, metrics: RequestMetrics, demo: DemoContext) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        access: Access,
+        signer: ResponseSigner,
+        metrics: RequestMetrics,
+        security: SecurityMetrics,
+    ) -> None:
         self._runtime = runtime
+        self._access = access
+        self._signer = signer
         self._metrics = metrics
-        self._demo = demo
+        self._security = security
+        security.expose_key(signer.kid)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         monotonic = self._runtime.clock.monotonic
         started = monotonic()
-        status, result = 500, "error"
+        status, result, admitted = 500, "error", False
         try:
+            await self._access.admit(scope, TokenScope.VERIFY_RUN)
+            admitted = True
             document = await read_json_object(scope, receive)
             began = monotonic()
             body, result = self._answer(document)
@@ -52,12 +69,16 @@ class VerifyEndpoint:
             status, result = 499, "rejected"
         finally:
             # An exception nobody expected passes through here as the 500 that the front door makes of it.
-            elapsed = monotonic() - started
-            self._runtime.recorder.record_http(status, elapsed)
-            self._metrics.observe(result if status < 500 else "error", elapsed)
+            if admitted or status >= 500:
+                elapsed = monotonic() - started
+                self._runtime.recorder.record_http(status, elapsed)
+                self._metrics.observe(result if status < 500 else "error", elapsed)
 
     def _answer(self, document: dict[str, object]) -> tuple[bytes, str]:
         runtime = self._runtime
-        verification = verify(document, runtime.serving, runtime.clock.now(), self._demo)
+        verification = verify(document, runtime.serving, runtime.clock.now())
+        signed = self._signer.sign(verification.result)
+        self._security.signed(self._signer.kid)
+        # Counted once it is certain to be answered: a result that cannot be signed was never given.
         runtime.record(verification)
-        return orjson.dumps({"result": verification.result}), _RESULT_OF[verification.decision.enforced.verdict]
+        return b'{"result":%b}' % signed.to_document(), _RESULT_OF[verification.decision.enforced.verdict]

@@ -20,6 +20,7 @@ from engine.context import EngineContext
 from engine.demo.seed import POLICY_ID, demo_plan, furnish, service_of
 from engine.policies.demonstration import demo_context
 from engine.settings import Settings
+from engine.verifier.auth import EmbeddedIssuer, Scope
 
 ENDS_WITHIN_S = 10
 
@@ -67,9 +68,15 @@ def start(ctx: EngineContext) -> Iterator[Start]:
         verifier.process.communicate()
 
 
+def bearer(ctx: EngineContext) -> str:
+    """The Authorization header of somebody who may verify."""
+    issuer = EmbeddedIssuer.open(ctx.settings, clock=ctx.clock)
+    return f"Bearer {issuer.mint({Scope.VERIFY_RUN}, subject='tester')}"
+
+
 def _verify(verifier: Verifier, ctx: EngineContext) -> httpx.Response:
     document = {"policy_id": POLICY_ID, "context": demo_context(ctx.clock.now()), "backend": "mock"}
-    return httpx.post(f"{verifier.url}/verify", json=document)
+    return httpx.post(f"{verifier.url}/verify", json=document, headers={"authorization": bearer(ctx)})
 
 
 def test_it_is_ready_when_it_says_so_and_answers_the_smoke(start: Start, ctx: EngineContext) -> None:
@@ -115,7 +122,7 @@ def test_a_request_under_way_is_finished_before_it_ends(start: Start, ctx: Engin
     verifier = start()
     host, port = verifier.url.removeprefix("http://").split(":")
     body = json.dumps({"policy_id": POLICY_ID, "context": {"_demo": True}}).encode()
-    head = f"POST /verify HTTP/1.1\r\nhost: {host}\r\n"
+    head = f"POST /verify HTTP/1.1\r\nhost: {host}\r\nauthorization: {bearer(ctx)}\r\n"
     head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=ENDS_WITHIN_S) as connection:
         connection.sendall(head.encode() + body[:10])
@@ -150,7 +157,7 @@ def test_a_rollback_by_another_process_is_applied_within_a_second(start: Start, 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--host", "0.0.0.0"), "no authentication"), (("--host", "elsewhere"), "not an address")],
+    [(("--host", "0.0.0.0"), "no name is configured"), (("--host", "elsewhere"), "not an address")],
 )
 def test_it_does_not_listen_where_anybody_could_reach_it(start: Start, arguments: tuple[str, ...], words: str) -> None:
     status, stderr = start(*arguments).end()

@@ -20,7 +20,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.demo import DemoWorld, run_script
 from engine.demo.seed import POLICY_ID, demo_plan, service_of
-from engine.demo.supervisor import Child, module_command
+from engine.verifier.supervision import Child, module_command
 from engine.drift.gate import Answer
 from engine.errors import Unavailable
 from engine.rollout.assessment import assess
@@ -187,7 +187,7 @@ def test_a_child_that_keeps_dying_is_started_again_with_pauses(tmp_path: Path) -
 
 
 def test_a_child_that_ignores_everything_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.demo.supervisor.STOP_S", 0.2)
+    monkeypatch.setattr("engine.verifier.supervision.STOP_S", 0.2)
     stubborn = "import signal,time\nsignal.signal(signal.SIGTERM,signal.SIG_IGN)\nprint(1,flush=True)\ntime.sleep(60)"
     lines: list[str] = []
     child = Child(

@@ -57,7 +57,7 @@ def check_claims(claims: Mapping[str, Any], config: IssuerConfig, *, now_s: floa
     if "cnf" in claims:
         raise AuthError(AuthReason.SENDER_CONSTRAINED)
     subject, client = _identity(claims)
-    return Claims(subject, client, known_scopes(_scope_names(claims)), expires_at_s)
+    return Claims(subject, client, known_scopes(_scope_names(claims, config.scope_claim)), expires_at_s)
 
 
 def _check_audience(aud: Any, accepted: frozenset[str]) -> None:
@@ -98,9 +98,10 @@ def _name(value: Any) -> str:
     return value
 
 
-def _scope_names(claims: Mapping[str, Any]) -> list[str]:
-    """The scopes granted: `scope` is a string of names, `scp` a list of them or such a string."""
-    match claims.get("scope"), claims.get("scp"):
+def _scope_names(claims: Mapping[str, Any], configured: str) -> list[str]:
+    """The scopes granted: `scope` is a string of names, `scp` or a configured claim a list of them or such a string."""
+    found = (None, claims.get(configured)) if configured else (claims.get("scope"), claims.get("scp"))
+    match found:
         case None, None:
             return []
         case str(names), None:

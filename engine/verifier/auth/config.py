@@ -39,6 +39,8 @@ class IssuerConfig:
     algorithms: frozenset[str] = ALGORITHMS
     types: frozenset[str] = TOKEN_TYPES
     """Accepted values of `typ`, lower case; drop the empty one where the issuer always sets it."""
+    scope_claim: str = ""
+    """The claim that lists the scopes; empty: `scope` or `scp`."""
     leeway_s: int = 30
     """How far its clock and ours may be apart, in seconds; at most 60."""
 

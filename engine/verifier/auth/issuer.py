@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.canonical import canonical_json
 from engine.clock import Clock
 from engine.errors import InvalidInput, Refused
+from engine.service_settings import DEFAULT_AUDIENCE
 from engine.trust import CompactSigner, KeyPurpose, open_private_key, to_jwks
 from engine.verifier.auth.config import IssuerConfig
 from engine.verifier.auth.scopes import Scope
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from engine.settings import Settings
 
 ISSUER = "urn:capctl:embedded-issuer"
-AUDIENCE = "urn:capctl:verifier"
+AUDIENCE = DEFAULT_AUDIENCE
 MAX_TTL_S = 86_400
 
 

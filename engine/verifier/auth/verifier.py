@@ -14,7 +14,7 @@ from functools import partial
 
 from engine.canonical import strict_json
 from engine.clock import Clock
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, Unavailable
 from engine.trust.jws import JwsError, UnverifiedJws, parse_compact
 from engine.verifier.auth.bearer import bearer_token
 from engine.verifier.auth.claims import Claims, check_claims, issuer_of
@@ -98,6 +98,9 @@ class TokenVerifier:
             raise AuthError(AuthReason(error.problem.value)) from None
         except InvalidInput:
             raise AuthError(AuthReason.MALFORMED) from None
+        except Unavailable:
+            # Whoever makes pseudonyms cannot do so now; that is no fault of the token.
+            raise AuthError(AuthReason.KEYS_UNAVAILABLE) from None
         except Exception as error:
             raise AuthError(AuthReason.INTERNAL) from error
 

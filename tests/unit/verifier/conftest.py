@@ -13,9 +13,9 @@ from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import POLICY_ID, demo_plan, furnish, service_of
-from engine.policies.demonstration import demo_context
 from engine.settings import Settings
-from engine.verifier.app import build_app
+from engine.verifier.assembly import assemble
+from engine.verifier.auth import EmbeddedIssuer, Scope
 from engine.verifier.runtime import Runtime
 
 
@@ -30,7 +30,7 @@ def open_ctx(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[[], Engine
     opened: list[EngineContext] = []
 
     def open_one() -> EngineContext:
-        settings = replace(Settings(), env="demo", state_dir=tmp_path / "state")
+        settings = replace(Settings(), env="demo", state_dir=tmp_path / "state", rate_limit_per_s=0)
         ctx = open_context(settings, actor="tester", clock=clock, random_bytes=lambda n: b"\x07" * n)
         opened.append(ctx)
         return ctx
@@ -57,10 +57,25 @@ def runtime(ctx: EngineContext, open_ctx: Callable[[], EngineContext]) -> Runtim
     return runtime
 
 
+Mint = Callable[..., str]
+
+
 @pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller of the service over `runtime`."""
-    app = build_app(runtime, demo=demo_context, new_id=lambda: "generated-id")
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+def mint(runtime: Runtime) -> Mint:
+    """Makes tokens of the embedded issuer, with every scope unless some are named."""
+    issuer = EmbeddedIssuer.open(runtime.ctx.settings, clock=runtime.clock)
+    return lambda *scopes, subject="tester": issuer.mint(scopes or tuple(Scope), subject=subject)
+
+
+@pytest.fixture
+def transport(runtime: Runtime) -> httpx.ASGITransport:
+    """The service over `runtime`."""
+    return httpx.ASGITransport(app=assemble(runtime, environ={}, new_id=lambda: "generated-id").app)
+
+
+@pytest.fixture
+async def client(transport: httpx.ASGITransport, mint: Mint) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller of the service who may do everything."""
+    headers = {"authorization": f"Bearer {mint()}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
         yield client

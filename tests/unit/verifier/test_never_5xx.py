@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,9 +14,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.demo.seed import POLICY_ID
-from engine.policies.demonstration import demo_context
-from engine.verifier.app import build_app
-from engine.verifier.runtime import Runtime
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 """Lone surrogates included: JSON can spell them, UTF-8 cannot."""
@@ -68,39 +66,40 @@ def _answered(answer: httpx.Response) -> None:
 
 
 @pytest.fixture
-def transport(runtime: Runtime) -> httpx.ASGITransport:
-    return httpx.ASGITransport(app=build_app(runtime, demo=demo_context))
+def token(mint: Callable[..., str]) -> str:
+    return mint()
 
 
 def _send(
-    transport: httpx.ASGITransport, method: str, path: str, body: bytes, headers: dict[str, str]
+    transport: httpx.ASGITransport, token: str, method: str, path: str, body: bytes, **headers: str
 ) -> httpx.Response:
     async def send() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.request(
-                method, path, content=body, headers={"content-type": "application/json", **headers}
-            )
+            always = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+            return await client.request(method, path, content=body, headers={**always, **headers})
 
     return asyncio.run(send())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=requests() | JSON)
-def test_no_json_makes_verify_fail(transport: httpx.ASGITransport, document: Any) -> None:
-    _answered(_send(transport, "POST", "/verify", _encode(document), {}))
+def test_no_json_makes_verify_fail(transport: httpx.ASGITransport, token: str, document: Any) -> None:
+    _answered(_send(transport, token, "POST", "/verify", _encode(document)))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
-def test_no_bytes_make_verify_fail(transport: httpx.ASGITransport, body: bytes) -> None:
-    _answered(_send(transport, "POST", "/verify", body, {}))
+def test_no_bytes_make_verify_fail(transport: httpx.ASGITransport, token: str, body: bytes) -> None:
+    _answered(_send(transport, token, "POST", "/verify", body))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(document={"percent": 0, "policy_id": "\ud800"}, tag='"1"')
 @given(
-    document=st.dictionaries(st.sampled_from(["percent", "paused", "reason", "policy_id"]), JSON, max_size=3),
+    document=st.dictionaries(
+        st.sampled_from(["percent", "paused", "reason", "policy_id", "break_glass"]), JSON, max_size=3
+    ),
     tag=st.sampled_from(['"1"', '"9"', "*", "1", ""]),
 )
-def test_no_change_makes_the_rollout_fail(transport: httpx.ASGITransport, document: Any, tag: str) -> None:
-    _answered(_send(transport, "PUT", "/rollout", _encode(document), {"if-match": tag}))
+def test_no_change_makes_the_rollout_fail(transport: httpx.ASGITransport, token: str, document: Any, tag: str) -> None:
+    _answered(_send(transport, token, "PUT", "/rollout", _encode(document), **{"if-match": tag}))

@@ -65,7 +65,9 @@ async def test_pausing_and_going_on(client: httpx.AsyncClient, runtime: Runtime)
         ({"paused": "yes"}, {"if-match": '"1"'}, 422, "rollout.malformed"),
         ({"percent": 25, "paused": True}, {"if-match": '"1"'}, 422, "rollout.malformed"),
         ({}, {"if-match": '"1"'}, 422, "rollout.malformed"),
-        ({"percent": 25, "break_glass": True}, {"if-match": '"1"'}, 422, "rollout.malformed"),
+        ({"percent": 25, "break_glass": "yes"}, {"if-match": '"1"'}, 422, "rollout.malformed"),
+        ({"percent": 0, "break_glass": True}, {}, 422, "rollout.malformed"),
+        ({"paused": True, "break_glass": True}, {"if-match": '"1"'}, 422, "rollout.malformed"),
         ({"percent": 0, "reason": "x" * 501}, {}, 422, "rollout.malformed"),
         ({"percent": 0, "reason": "a\nb"}, {}, 422, "rollout.malformed"),
         ({"percent": 0, "policy_id": 7}, {}, 422, "rollout.malformed"),
@@ -79,12 +81,15 @@ async def test_what_is_not_a_change_is_refused_with_a_code(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-async def test_the_actor_is_whom_the_middleware_has_verified(client: httpx.AsyncClient, runtime: Runtime) -> None:
-    """Without authentication the history names the loopback, not a person."""
+async def test_the_actor_is_the_pseudonym_of_whom_the_token_names(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    """History and audit trail name the same pseudonym; the registry alone knows who that is."""
     _break_glass_to_canary(runtime)
     await client.put("/rollout", json={"percent": 0})
     [change, *_] = runtime.ctx.store.rollout_history(POLICY_ID)
-    assert change.state.actor == "local-api"
+    store, actor = runtime.ctx.store, change.state.actor
+    assert actor.startswith("op-")
+    assert store.actor_name(actor).endswith("|tester")
+    assert store.audit_tail(limit=1)[0].event.actor == actor
 
 
 async def test_drift_shows_windows_evidence_and_gate(client: httpx.AsyncClient, runtime: Runtime) -> None:

@@ -21,7 +21,7 @@ def _decide(runtime: Runtime, count: int) -> None:
     stream = ContextStream(1, runtime.clock.now().date())
     for _ in range(count):
         document = {"policy_id": POLICY_ID, "context": next(stream)}
-        runtime.record(verify(document, runtime.serving, runtime.clock.now(), dict))
+        runtime.record(verify(document, runtime.serving, runtime.clock.now()))
 
 
 def _unreachable(*_: Any) -> Any:

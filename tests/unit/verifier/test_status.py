@@ -13,7 +13,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.context import EngineContext
 from engine.demo.seed import POLICY_ID, inject_drift, service_of
 from engine.policies.demonstration import demo_context
-from engine.verifier.app import build_app
 from engine.verifier.readiness import check_ready
 from engine.verifier.runtime import Runtime
 
@@ -38,17 +37,20 @@ def test_a_verifier_without_policies_is_not_ready(open_ctx: Callable[[], EngineC
 
 
 async def test_a_store_that_disappears_is_said_and_survived(
-    client: httpx.AsyncClient, runtime: Runtime, tmp_path: Path
+    client: httpx.AsyncClient, runtime: Runtime, mint: Callable[..., str], tmp_path: Path
 ) -> None:
-    """The last known state is served on; the file's return ends it."""
+    """The last known state is served on to whom it knows; the file's return ends it."""
+    request = {"policy_id": POLICY_ID, "context": {"_demo": True}}
+    await client.post("/verify", json=request)
     store = tmp_path / "state" / "capctl.sqlite"
     away = store.rename(store.with_suffix(".away"))
     runtime.refresh()
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()["reasons"]) == (503, ["STORE_UNREACHABLE"])
     assert str(tmp_path) not in answer.text
-    request = {"policy_id": POLICY_ID, "context": {"_demo": True}}
     assert (await client.post("/verify", json=request)).status_code == 200
+    stranger = await client.post("/verify", json=request, headers={"authorization": f"Bearer {mint(subject='new')}"})
+    assert (stranger.status_code, stranger.json()["code"]) == (503, "auth.keys_unavailable")
     away.rename(store)
     runtime.refresh()
     assert (await client.get("/readyz")).status_code == 200
@@ -65,16 +67,14 @@ def test_a_draining_verifier_is_not_ready(runtime: Runtime) -> None:
     assert check_ready(runtime, drift_gate=False).reasons == ("DRAINING",)
 
 
-async def test_a_closed_gate_takes_capacity_away_only_where_asked(runtime: Runtime) -> None:
+async def test_a_closed_gate_takes_capacity_away_only_where_asked(client: httpx.AsyncClient, runtime: Runtime) -> None:
     """On evidence: requests that really drifted, not a flag."""
     inject_drift(runtime.ctx)
     runtime.refresh()
     context = {**demo_context(runtime.clock.now()), "audit_dates": ["2025-06-15"]}
-    transport = httpx.ASGITransport(app=build_app(runtime, demo=demo_context))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        for number in range(60):
-            context["variables"] = {**context["variables"], "risk_score": number}
-            await client.post("/verify", json={"policy_id": POLICY_ID, "context": context})
+    for number in range(60):
+        context["variables"] = {**context["variables"], "risk_score": number}
+        await client.post("/verify", json={"policy_id": POLICY_ID, "context": context})
     runtime.report()
     runtime.look()
     assert check_ready(runtime, drift_gate=False).ready

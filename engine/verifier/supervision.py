@@ -7,10 +7,11 @@ parent goes, kill -9 included. Each child has a thread that waits for it, so a d
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ class Child(threading.Thread):
         log_dir: Where what it writes to stderr goes.
         clock: Times how long it ran.
         on_line: Gets the first line it writes to stdout, each time it starts; None when it writes none.
+        environ: Variables it gets beside those of this process.
+        pass_fds: Descriptors it inherits.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Child(threading.Thread):
         log_dir: Path,
         clock: Clock,
         on_line: Callable[[str], None] | None = None,
+        environ: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         super().__init__(name=f"supervise-{name}", daemon=True)
         self.label = name
@@ -51,6 +56,8 @@ class Child(threading.Thread):
         self._log = log_dir / f"{name}.log"
         self._clock = clock
         self._on_line = on_line
+        self._environ = {**os.environ, **(environ or {})}
+        self._pass_fds = tuple(pass_fds)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,6 +103,8 @@ class Child(threading.Thread):
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
+                env=self._environ,
+                pass_fds=self._pass_fds,
             )
         with process:
             stdout = process.stdout

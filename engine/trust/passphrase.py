@@ -1,0 +1,56 @@
+"""The passphrase of the private keys: from a file that only its owner can read, or from the environment."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.errors import Refused, Unavailable
+from engine.settings import Settings
+
+VARIABLE = "CAPCTL_KEY_PASSPHRASE"
+_MAX_BYTES = 4096
+
+
+def read_passphrase(settings: Settings, environ: Mapping[str, str]) -> bytes | None:
+    """The passphrase that is configured; None where none is.
+
+    Args:
+        settings: May name a file; its first line counts.
+        environ: May hold `CAPCTL_KEY_PASSPHRASE`.
+
+    Raises:
+        Refused: The file is open to other users, or empty.
+        Unavailable: It cannot be read.
+    """
+    if settings.key_passphrase_file is None:
+        return environ.get(VARIABLE, "").encode() or None
+    passphrase = _read(settings.key_passphrase_file).splitlines()[:1]
+    if not passphrase or not passphrase[0]:
+        raise Refused("trust.passphrase_empty", "The passphrase file is empty", "Write it in the first line.")
+    return passphrase[0]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Unavailable(
+            "trust.passphrase_not_read",
+            f"The passphrase file {path.name} cannot be read ({error.strerror})",
+            "Check key_passphrase_file.",
+        ) from error
+    try:
+        # A mounted secret is a link to a file, so links are followed; what counts is who can read the file.
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            raise Refused(
+                "trust.passphrase_exposed",
+                f"The passphrase file {path.name} is no file, or open to other users",
+                "chmod 600 it; treat the passphrase as known if others may have read it.",
+            )
+        return os.read(descriptor, _MAX_BYTES)
+    finally:
+        os.close(descriptor)
