@@ -40,7 +40,7 @@ def rollout(phase: Phase = Phase.CANARY, basis_points: int = 2500, **changes: An
         salt=bytes(16),
         bucket_version=1,
         candidate_ir_hash=None,
-        actor="anna",
+        actor="oncall",
         reason="",
         changed_at=NOW - timedelta(seconds=134),
     )
@@ -106,10 +106,10 @@ def snapshot(**changes: Any) -> ControlSnapshot:
         replicas=(ReplicaView("demo-1", 0.4, 4, stale=False), ReplicaView("demo-2", 0.6, 4, stale=False)),
         explained=(),
         history=(
-            HistoryEntry(NOW - timedelta(seconds=134), "anna", "promote", 25.0, "cutover", 4),
-            HistoryEntry(NOW - timedelta(seconds=400), "anna", "resume", 0.0, "", 3),
-            HistoryEntry(NOW - timedelta(seconds=460), "ben", "pause", 0.0, "list import", 2),
-            HistoryEntry(NOW - timedelta(seconds=900), "anna", "start", 0.0, "", 1),
+            HistoryEntry(NOW - timedelta(seconds=134), "oncall", "promote", 25.0, "cutover", 4),
+            HistoryEntry(NOW - timedelta(seconds=400), "oncall", "resume", 0.0, "", 3),
+            HistoryEntry(NOW - timedelta(seconds=460), "second", "pause", 0.0, "list import", 2),
+            HistoryEntry(NOW - timedelta(seconds=900), "oncall", "start", 0.0, "", 1),
         ),
         source_age_s=0.4,
         next_percent=100.0,
@@ -159,7 +159,7 @@ def rolled_back() -> ControlSnapshot:
         ),
         history=(
             HistoryEntry(NOW - timedelta(seconds=12), "steward", "rollback", 0.0, why, 6),
-            HistoryEntry(NOW - timedelta(seconds=40), "anna", "candidate", 25.0, "drill", 5),
+            HistoryEntry(NOW - timedelta(seconds=40), "oncall", "candidate", 25.0, "drill", 5),
             *snapshot().history,
         ),
         next_percent=None,
@@ -174,7 +174,7 @@ def closed() -> ControlSnapshot:
 
 def break_glass() -> ControlSnapshot:
     """Someone passed a gate that was not open."""
-    glass = BreakGlass("supplier deadline", "anna", NOW + timedelta(minutes=40), 2500)
+    glass = BreakGlass("supplier deadline", "oncall", NOW + timedelta(minutes=40), 2500)
     state = rollout(Phase.FULL, 10_000, break_glass=glass)
     return snapshot(rollout=state, next_percent=None, problems=("Break-glass is in force until 02:12.",))
 
@@ -197,7 +197,7 @@ def context(
     """The operator's context at a frozen moment."""
     chosen = Settings(env=env, state_dir=Path("/nonexistent"), poll_interval_s=5.0, **settings)
     return EngineContext(
-        settings=chosen, actor="anna", open_store=out_of_reach, clock=clock or ManualClock(NOW), read_only=read_only
+        settings=chosen, actor="oncall", open_store=out_of_reach, clock=clock or ManualClock(NOW), read_only=read_only
     )
 
 

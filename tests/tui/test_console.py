@@ -135,10 +135,10 @@ async def test_production_forward_is_typed_and_backward_is_not(opened: Open, led
     async with opened(lambda: replace(scenes.open_gate(), env="prod"), ctx=production) as (app, pilot):
         assert "PRODUCTION" in text_of(app)
         assert app.theme.endswith("-prod")
-        await pilot.press("p", *"ben", "enter", *"dev", "enter", "y")
+        await pilot.press("p", *"second", "enter", *"dev", "enter", "y")
         assert ledger.ran == []
         await pilot.press("backspace", "backspace", "backspace", *"prod", "enter", "y")
-        assert ledger.ran[0][1]["approver"] == "ben"
+        assert ledger.ran[0][1]["approver"] == "second"
         await pilot.press("b", "y")
         assert [op_id for op_id, _ in ledger.ran] == ["rollout.promote", "rollout.rollback"]
 
@@ -185,13 +185,13 @@ async def test_every_action_shows_its_command(opened: Open, ledger: Ledger) -> N
 
 async def test_a_conflict_is_told_and_kept(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """When someone else was faster, the operator reads who and what, and the log keeps it."""
-    error = Conflict("rollout.revision_conflict", "ben has changed it to 0 % meanwhile", "Look again.")
+    error = Conflict("rollout.revision_conflict", "second has changed it to 0 % meanwhile", "Look again.")
     monkeypatch.setattr("capctl.tui.runner.run", Ledger(error))
     async with opened(scenes.open_gate) as (app, pilot):
         await pilot.press("p", "y")
         await pilot.pause()
-        assert any("ben has changed it" in toast for toast in toasts(app))
-        assert "ben has changed it" in text_of(app)
+        assert any("second has changed it" in toast for toast in toasts(app))
+        assert "second has changed it" in text_of(app)
 
 
 async def test_an_unforeseen_error_keeps_the_screen_and_its_text_to_itself(
@@ -304,7 +304,7 @@ async def test_a_pause_does_not_hide_a_closed_gate(opened: Open) -> None:
 async def test_break_glass_is_loud(opened: Open) -> None:
     """While it is in force, it stands on the screen with who and why."""
     async with opened(scenes.break_glass) as (app, _):
-        assert "BREAK-GLASS until 02:12:07 by anna: supplier deadline" in text_of(app)
+        assert "BREAK-GLASS until 02:12:07 by oncall: supplier deadline" in text_of(app)
 
 
 async def test_the_rules_behind_the_drift_are_named(opened: Open) -> None:

@@ -75,7 +75,7 @@ class Forge:
         full_claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
-            "sub": "alice",
+            "sub": "a-subject",
             "client_id": "console",
             "iat": 1767225600,
             "nbf": 1767225600,
