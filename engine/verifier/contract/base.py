@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from engine.canonical import MAX_SAFE_INTEGER
@@ -20,6 +20,7 @@ from engine.decision.verdict import Verdict
 from engine.errors import InvalidInput
 from engine.ids import HASH_PATTERN
 from engine.policy.names import ID_PATTERN
+from engine.rollout.plan import parse_percent
 
 
 class Model(BaseModel):
@@ -50,6 +51,14 @@ def _finite(number: float) -> float:
     if not math.isfinite(number):
         raise ValueError("not a finite number")
     return number
+
+
+def _percent(value: Any) -> Any:
+    try:
+        parse_percent(value)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+    return value
 
 
 class OneOf:
@@ -86,4 +95,23 @@ Ratio: TypeAlias = Annotated[float, AfterValidator(_finite), Field(ge=0, le=1, d
 Number: TypeAlias = Annotated[float, AfterValidator(_finite)]
 GivenNumber: TypeAlias = Annotated[float, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 """A number that a caller sends: what every JSON reader keeps exactly (RFC 7493, section 2.2)."""
+GivenPolicyId: TypeAlias = Annotated[str, Field(examples=["lksg.v1"])]
+"""A policy as a caller names it; an unknown one is not found, however it is spelt."""
+
+Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+"""A share of requests in percent, as the service writes it."""
+GivenPercent: TypeAlias = Annotated[
+    float | str,
+    BeforeValidator(_percent),
+    WithJsonSchema(
+        {
+            "description": "A share of requests in percent, in steps of 0.01.",
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01},
+                {"type": "string", "pattern": r"^(100|[0-9]{1,2})(\.[0-9]{1,2})?%?$"},
+            ],
+        }
+    ),
+]
+
 VerdictName: TypeAlias = Annotated[str, OneOf(verdict.label for verdict in Verdict)]

@@ -28,6 +28,7 @@ WITH_TOKEN: Final = problems(
         400: "auth.invalid_request",
         401: "auth.missing_token auth.invalid_token",
         403: "auth.insufficient_scope",
+        429: "http.rate_limited",
         503: "auth.keys_unavailable",
     }
 )
@@ -44,12 +45,10 @@ WITH_BODY: Final = problems(
 ASKS_THE_REGISTRY: Final = problems({503: "registry.*"})
 """While the caller waits, which most endpoints do not."""
 
-DECIDES: Final = problems(
+GIVEN_IR: Final = problems(
     {
-        404: "policy.unknown",
-        422: "context.malformed ir.malformed ir.unsupported_version ir.hash_mismatch ir.not_canonical ir.too_large "
-        "time.malformed decision.bad_percent decision.bad_ratio",
-        503: "verifier.not_ready",
+        400: "json.not_canonical",
+        422: "ir.malformed ir.unsupported_version ir.hash_mismatch ir.not_canonical ir.too_large",
     }
 )
-"""Takes a policy by id or an IR, and a context."""
+"""Takes an IR that comes with the request."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.decision.context import MAX_ITEMS, MAX_SUPPLIERS, MAX_VARIABLES, check_context
 from engine.errors import InvalidInput
@@ -61,7 +61,13 @@ class Context(Model):
         return self
 
 
+def _is_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("only true stands for the demonstration context")
+    return value
+
+
 class DemoContext(Model):
     """Stands for the built-in demonstration context."""
 
-    demo: Annotated[Literal[True], Field(alias="_demo")]
+    demo: Annotated[bool, AfterValidator(_is_true), Field(alias="_demo", json_schema_extra={"const": True})]

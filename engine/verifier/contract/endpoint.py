@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from engine.verifier.auth.scopes import Scope
 from engine.verifier.contract.codes import Problems
+from engine.verifier.routes import SCOPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,10 @@ class Answer:
     summary: str
     model: type[BaseModel] | None = None
     """Of a JSON body; None for another body, or none."""
-    media_types: tuple[str, ...] = ()
-    """Of a body that is no JSON."""
+    media_type: str = "application/json"
+    """Of a body that has a model."""
+    text_types: tuple[str, ...] = ()
+    """Media types of a body that is text."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Descriptions by name."""
     examples: Mapping[str, Any] = field(default_factory=dict)
@@ -65,9 +68,15 @@ class Endpoint:
     description: str
     answers: Mapping[int, Answer]
     problems: Problems
-    scope: Scope | None = None
-    """What a token must allow; None when none is asked for."""
+    may_be_open: bool = False
+    """Whether an environment can leave the token out although the endpoint has a scope."""
     body: type[BaseModel] | None = None
+    """Of the request, as JSON."""
     examples: Mapping[str, Any] = field(default_factory=dict)
     """Of the body."""
     parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def scope(self) -> Scope | None:
+        """What a token must allow; None when nobody is asked for one."""
+        return SCOPES[self.path][self.method]

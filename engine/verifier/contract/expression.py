@@ -87,10 +87,12 @@ _KEYS = ("const", "decimal", "date", "duration", "var", "list", "func", "cmp", "
 
 
 def _form(value: Any) -> str | None:
-    """Which form an expression has: that of the first key that belongs to one."""
-    if isinstance(value, dict):
-        return next((key for key in _KEYS if key in value), None)
-    return None
+    """Which form an expression has, as data or as a model: that of the first key that belongs to one."""
+    if isinstance(value, Model):
+        keys = {field.alias or name for name, field in type(value).model_fields.items()}
+    else:
+        keys = set(value) if isinstance(value, dict) else set()
+    return next((key for key in _KEYS if key in keys), None)
 
 
 _AnyForm: TypeAlias = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.canonical import canonical_json
 from engine.errors import InvalidInput
@@ -14,6 +14,7 @@ from engine.policy.operators import OPERATORS, SEVERITIES
 from engine.policy.reading import read_ir
 from engine.verifier.contract.base import Hash, Model, OneOf, PolicyId, RuleId, anchored
 from engine.verifier.contract.expression import Expression
+from engine.verifier.verification import MAX_INLINE_IR_BYTES
 
 Name: TypeAlias = Annotated[str, Field(pattern=anchored(NAME_PATTERN.pattern))]
 
@@ -78,6 +79,16 @@ class PolicyIr(Model):
         return self
 
 
+def _small(ir: PolicyIr) -> PolicyIr:
+    if len(canonical_json(ir.to_json())) > MAX_INLINE_IR_BYTES:
+        raise ValueError("the IR is too large to come with a request")
+    return ir
+
+
+InlineIr: TypeAlias = Annotated[PolicyIr, AfterValidator(_small)]
+"""An IR that comes with a request; what is larger is published first."""
+
+
 class CompileRequest(Model):
     """A policy to compile."""
 
@@ -86,7 +97,13 @@ class CompileRequest(Model):
     lint_mode: Literal["strict", "relaxed"] = "strict"
     """`strict` refuses on any error; `relaxed` only on those that make an IR impossible."""
     persist: bool = False
-    """Whether to publish it under its id."""
+    """Whether to publish it under its id; only what passes strict lint is."""
+
+    @model_validator(mode="after")
+    def _is_published_strictly(self) -> Self:
+        if self.persist and self.lint_mode != "strict":
+            raise ValueError("only what passes strict lint is published")
+        return self
 
 
 class LintFinding(Model):

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 
 from engine.rollout.codec import VERSION
+from engine.rollout.plan import parse_percent
 from engine.rollout.state import FULL, Phase
-from engine.verifier.contract.base import Hash, Model, Number, OneOf, PolicyId, Ratio, RuleId, Time, Whole, absent
+from engine.verifier.contract.base import (
+    GivenPercent,
+    GivenPolicyId,
+    Hash,
+    Model,
+    Number,
+    OneOf,
+    Percent,
+    PolicyId,
+    Ratio,
+    RuleId,
+    Time,
+    Whole,
+    absent,
+)
 from engine.verifier.contract.gate import DriftCounts, Gate
-from engine.verifier.contract.verification import GivenPolicyId, Percent
 from engine.verifier.rollout_endpoints import MAX_REASON
 
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("not one line of text")
+    return text
+
+
 BasisPoints: TypeAlias = Annotated[int, Field(ge=0, le=FULL)]
-Reason: TypeAlias = Annotated[str, Field(max_length=MAX_REASON)]
+Reason: TypeAlias = Annotated[str, AfterValidator(_one_line), Field(max_length=MAX_REASON)]
 OptionalRatio: TypeAlias = Ratio | None
 
 
@@ -108,8 +129,17 @@ class PercentChange(Model):
 
     policy_id: GivenPolicyId = absent()
     """May be left out while one policy alone has a rollout."""
-    percent: Percent
+    percent: GivenPercent
     reason: Reason = ""
+    """One line, for the history."""
+    break_glass: bool = False
+    """Pass a gate that is not open, for at most an hour. Needs a reason, and the scope `rollout:override`."""
+
+    @model_validator(mode="after")
+    def _glass_breaks_upwards(self) -> Self:
+        if self.break_glass and parse_percent(self.percent) == 0:
+            raise ValueError("going to 0 needs no break-glass")
+        return self
 
 
 class PauseChange(Model):
@@ -119,6 +149,8 @@ class PauseChange(Model):
     """May be left out while one policy alone has a rollout."""
     paused: bool
     reason: Reason = ""
+    """One line, for the history."""
+    break_glass: Literal[False] = False
 
 
 class RolloutChange(RootModel[PercentChange | PauseChange]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, RootModel
 
-from engine.canonical import canonical_json
 from engine.decision.result import RESULT_VERSION
 from engine.verifier.contract.base import (
+    GivenPolicyId,
     Hash,
     Model,
     OneOf,
@@ -21,12 +21,10 @@ from engine.verifier.contract.base import (
     absent,
 )
 from engine.verifier.contract.context import Context, DemoContext
-from engine.verifier.contract.policy import PolicyIr
-from engine.verifier.verification import MAX_INLINE_IR_BYTES
+from engine.verifier.contract.policy import InlineIr
 
 GivenContext: TypeAlias = Context | DemoContext
 Backend: TypeAlias = Literal["mock"]
-GivenPolicyId: TypeAlias = Annotated[str, Field(examples=["lksg.v1"])]
 
 
 def _in_hundredths(percent: float) -> float:
@@ -35,17 +33,13 @@ def _in_hundredths(percent: float) -> float:
     return percent
 
 
-Percent: TypeAlias = Annotated[
-    float, Field(ge=0, le=100, json_schema_extra={"multipleOf": 0.01}), AfterValidator(_in_hundredths)
-]
-"""A share of requests in percent, in steps of 0.01."""
-
-
 class InlineOptions(Model):
     """How to decide an IR that comes with the request, which is under no rollout."""
 
     enforce: bool = False
-    rollout_percent: Percent = 0
+    rollout_percent: Annotated[
+        float, Field(ge=0, le=100, json_schema_extra={"multipleOf": 0.01}), AfterValidator(_in_hundredths)
+    ] = 0
     drift_max_ratio: Ratio = 0.005
     at: Time | None = None
     """The evaluation time; now without it. With it, equal requests have equal results."""
@@ -63,16 +57,10 @@ class PublishedVerifyRequest(Model):
 class InlineVerifyRequest(Model):
     """Verify a context against an IR that comes with the request. It counts as no evidence for any rollout."""
 
-    ir: PolicyIr
+    ir: InlineIr
     context: GivenContext
     backend: Backend = "mock"
     options: InlineOptions = absent()
-
-    @model_validator(mode="after")
-    def _is_small(self) -> Self:
-        if len(canonical_json(self.ir.to_json())) > MAX_INLINE_IR_BYTES:
-            raise ValueError("the IR is too large to come with a request")
-        return self
 
 
 class VerifyRequest(RootModel[PublishedVerifyRequest | InlineVerifyRequest]):
@@ -114,6 +102,10 @@ class VerificationResult(Model):
     suppliers: list[SupplierVerdict]
     manifest_hash: Hash
     """Over policy hash, IR hash, context hash, time and verdict."""
+    kid: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$")]
+    """The key it is signed with, see `/.well-known/jwks.json`."""
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]{86}$")]
+    """JWS with detached content (RFC 7515, appendix F; Ed25519) over the canonical JSON of everything else here."""
 
 
 class VerifyAnswer(Model):
