@@ -6,13 +6,16 @@ if TYPE_CHECKING:
     from engine.rollout.state import RolloutPlan
 
 
-def load_plan(path: str | None, *, auto: bool, drift_max: float | None) -> "RolloutPlan":
-    """A plan from a YAML or JSON file, or the default one, with what the command line says on top.
+def load_plan(
+    path: str | None, *, auto: bool, drift_max: float | None, previous: "RolloutPlan | None" = None
+) -> "RolloutPlan":
+    """A plan from a YAML or JSON file, else the last one, else the default, with what the command line says on top.
 
     Args:
-        path: The file; None for the default plan.
-        auto: Promote by itself, whatever the file says.
-        drift_max: The limit on drift of every step; None leaves the file's.
+        path: The file; None where none was named.
+        auto: Promote by itself, whatever the file says. A plan that is used again does so only when it is asked again.
+        drift_max: The limit on drift of every step; None leaves the plan's.
+        previous: The plan of the rollout before this one.
 
     Raises:
         InvalidInput: The file or a value is malformed.
@@ -23,7 +26,10 @@ def load_plan(path: str | None, *, auto: bool, drift_max: float | None) -> "Roll
     from engine.ops.yaml_data import read_data
     from engine.rollout.plan import default_plan, parse_gate, parse_plan
 
-    plan = default_plan() if path is None else parse_plan(read_data(path, what="plan"))
+    if path is not None:
+        plan = parse_plan(read_data(path, what="plan"))
+    else:
+        plan = replace(previous, auto=False) if previous else default_plan()
     if drift_max is not None:
         plan = replace(
             plan,

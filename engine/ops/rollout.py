@@ -14,7 +14,7 @@ REASON: Final = Arg("Why, for the history and the audit trail.")
 REVISION: Final = Arg("Only if the rollout still has this revision.", flags=("--if-revision",))
 BREAK_GLASS: Final = Arg("Pass a gate that is not open. Needs --reason, ends within 60 minutes, is loud everywhere.")
 APPROVER: Final = Arg("The second person, where production asks for one.", metavar="NAME")
-PLAN: Final = Arg("A rollout plan as YAML or JSON; 0, 25, 100 without one.", metavar="FILE", suggest="file")
+PLAN: Final = Arg("A rollout plan as YAML or JSON; else the last plan, else 0, 25, 100.", metavar="FILE", suggest="file")
 
 
 @operation("rollout.show")
@@ -51,7 +51,8 @@ def start(
     from engine.ops.view import rollout_service
 
     target = policy_id(ctx, policy)
-    steps = load_plan(plan, auto=auto, drift_max=drift_max)
+    last = ctx.store.rollout(target)
+    steps = load_plan(plan, auto=auto, drift_max=drift_max, previous=last.plan if last else None)
     ir_hash = keep_candidate(ctx, candidate) if candidate else None
     state = rollout_service(ctx).start(target, steps, actor=ctx.actor, reason=reason, candidate_ir_hash=ir_hash)
     return RolloutChanged("start", state)

@@ -141,3 +141,11 @@ def test_the_doctor_finds_the_missing_verifier_and_says_what_to_do(running: Cli,
     )
     report(CLEAN)
     assert running("doctor").code == 0
+
+
+def test_starting_again_keeps_the_plan(running: Cli) -> None:
+    """After a rollback at night nobody has the plan file at hand: the steps and hold times stay as they were."""
+    before = running("rollout", "show", "--output", "json").data["rollout"]["plan"]
+    assert running("rollout", "rollback").code == 0
+    assert running("rollout", "start").code == 0
+    assert running("rollout", "show", "--output", "json").data["rollout"]["plan"] == before
