@@ -9,11 +9,6 @@ import sys
 def main() -> int:
     """`capctl`: the control room and all its commands."""
     argv = sys.argv[1:]
-    if argv in (["--version"], ["-V"]):
-        from engine.__version__ import __version__
-
-        print(f"capctl {__version__}")  # noqa: T201 - this is the command's result
-        return 0
     return _run(argv, prog="capctl")
 
 
@@ -32,13 +27,36 @@ def cap_adapter() -> int:
 
 
 def _run(argv: list[str], *, prog: str, only: tuple[str, ...] = ()) -> int:
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from capctl.cli.terminal import fill_missing
+
+        fill_missing()
     try:
-        return _dispatch(argv, prog=prog, only=only)
+        exit_code = _dispatch(argv, prog=prog, only=only)
+        sys.stdout.flush()
     except KeyboardInterrupt:  # while still importing; a command that runs answers for itself
         return 130
+    except OSError as error:  # of a page of help; a command that runs answers for itself
+        return _output_lost(error, argv)
+    return exit_code
+
+
+def _output_lost(error: OSError, argv: list[str]) -> int:
+    from capctl.cli.diagnostics import ExitCode, diagnose, output_lost, report, wants_json
+    from capctl.cli.terminal import discard_stdout
+
+    if isinstance(error, BrokenPipeError):
+        discard_stdout()
+        return ExitCode.PIPE_CLOSED
+    return report(diagnose(output_lost(error)), as_json=wants_json(argv))
 
 
 def _dispatch(argv: list[str], *, prog: str, only: tuple[str, ...]) -> int:
+    if not only and argv in (["--version"], ["-V"]):
+        from engine.__version__ import __version__
+
+        print(f"capctl {__version__}")  # noqa: T201 - this is the command's result
+        return 0
     if "--help" in argv or "-h" in argv:
         from capctl.cli.help import quick_page
 

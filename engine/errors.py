@@ -18,6 +18,11 @@ personal data, secrets or exception text from below.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """`text` with spaces for control characters and line breaks, so that nothing in it can drive a terminal."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
 class EngineError(Exception):
     """An error with a stable code, one line of what happened and one line of what to do.
 

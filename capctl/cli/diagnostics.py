@@ -10,11 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import IntEnum
 from itertools import pairwise
 from typing import Final, NamedTuple, TextIO
 
-from engine.errors import Conflict, EngineError, Held, InvalidInput, Refused, Unavailable
+from capctl.cli.terminal import discard_stdout
+from engine.errors import Conflict, EngineError, Held, InvalidInput, Refused, Unavailable, printable
 
 MAX_LINE: Final = 400
 """Longest message shown, in characters: what a user typed may come back in it."""
@@ -74,6 +76,17 @@ def diagnose(error: Exception) -> Problem:
     )
 
 
+def output_lost(error: OSError) -> Unavailable:
+    """Stdout does not take the result. What the command did, it did; what is still buffered is given up."""
+    discard_stdout()
+    reason = (error.strerror or "the device reports an error").lower()
+    return Unavailable(
+        "cli.output_lost",
+        f"The result cannot be written to stdout: {reason}",
+        "Send it somewhere else; 'capctl status' tells what a command has changed.",
+    )
+
+
 def usage_problem(message: str, command: str) -> Problem:
     """A command line that cannot be understood."""
     hint = f"Run '{command} --help' to see what it takes."
@@ -91,7 +104,8 @@ def report(problem: Problem, *, as_json: bool, out: TextIO | None = None, err: T
     """
     if as_json:
         document = {"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}}
-        print(json.dumps(document, ensure_ascii=False), file=out or sys.stdout, flush=True)
+        with suppress(OSError):  # a stdout that takes nothing must not hide the error from stderr
+            print(json.dumps(document, ensure_ascii=False), file=out or sys.stdout, flush=True)
     narrate(f"capctl: {problem.message}", err)
     if problem.hint:
         narrate(f"hint: {problem.hint}", err)
@@ -99,14 +113,14 @@ def report(problem: Problem, *, as_json: bool, out: TextIO | None = None, err: T
 
 
 def narrate(line: str, err: TextIO | None = None) -> None:
-    """One line on stderr."""
-    print(line, file=err or sys.stderr, flush=True)
+    """One line on stderr, where that takes it: the exit code must reach the caller even if the words do not."""
+    with suppress(OSError):
+        print(line, file=err or sys.stderr, flush=True)
 
 
 def one_line(text: str) -> str:
     """`text` without line breaks and control characters, so that nothing a file says can drive a terminal."""
-    visible = "".join(char if char.isprintable() else " " for char in text)
-    line = " ".join(visible.split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 

@@ -1,4 +1,4 @@
-"""Text for people: aligned, at most as wide as the terminal, the same with and without colour.
+"""Text for people: aligned, as wide as the terminal where words allow it, the same with and without colour.
 
 A view describes a result as blocks; this module lays them out. Colour only repeats what a word already says.
 """
@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
+
+from engine.errors import printable
 
 
 class Tone(StrEnum):
@@ -80,10 +82,10 @@ def render(blocks: Iterable[Block], *, width: int | None, color: bool) -> Iterat
     for block in blocks:
         match block:
             case Line(text, tone):
-                for line in _wrap(text, width):
+                for line in _wrap(printable(text), width):
                     yield _paint(line, tone, color)
             case Raw(text):
-                yield text
+                yield printable(text)
             case Facts(rows):
                 yield from _facts(rows, width, color)
             case Table(columns, rows):
@@ -108,7 +110,8 @@ def _is_number(text: str) -> bool:
 
 
 def _toned(cell: Cell) -> Toned:
-    return cell if isinstance(cell, Toned) else Toned(cell, Tone.PLAIN)
+    text, tone = cell if isinstance(cell, Toned) else (cell, Tone.PLAIN)
+    return Toned(printable(text), tone)
 
 
 def _grid(

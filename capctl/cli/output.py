@@ -10,7 +10,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, TextIO
 
-from capctl.cli.diagnostics import BY_ANSWER, ExitCode
+from capctl.cli.diagnostics import BY_ANSWER, ExitCode, output_lost
 from capctl.cli.layout import render
 from capctl.cli.options import Options
 from capctl.cli.terminal import wants_color, width_of
@@ -43,10 +43,27 @@ def show(op: Operation, result: Any, options: Options, out: TextIO | None = None
 
 
 def _write(op: Operation, result: Any, options: Options, stream: TextIO, *, streaming: bool = False) -> ExitCode:
-    for line in lines(op, result, options, stream, streaming=streaming):
-        stream.write(line + "\n")
-    stream.flush()
+    write("".join(line + "\n" for line in lines(op, result, options, stream, streaming=streaming)), stream)
     return BY_ANSWER[getattr(result, "answer", "yes")]
+
+
+def write(content: str | bytes, stream: TextIO) -> None:
+    """Write all of it, now.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more.
+        Unavailable: It cannot be written, for want of space for example.
+    """
+    try:
+        if isinstance(content, bytes):
+            stream.buffer.write(content)
+        else:
+            stream.write(content)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise output_lost(error) from error
 
 
 def lines(op: Operation, result: Any, options: Options, stream: TextIO, *, streaming: bool) -> Iterable[str]:

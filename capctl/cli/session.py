@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 from capctl.cli.confirm import confirm
 from capctl.cli.diagnostics import BY_ANSWER, ExitCode, debugging, diagnose, narrate, report
 from capctl.cli.options import Options
-from capctl.cli.output import show
+from capctl.cli.output import show, write
 from capctl.cli.progress import progress_bar
+from capctl.cli.terminal import discard_stdout
 from engine.bootstrap import load, open_context
 from engine.ops.run import run
 from engine.ops.spec import Operation
@@ -22,8 +22,7 @@ def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitC
     try:
         return _perform(op, arguments, options)
     except BrokenPipeError:
-        # Whatever is still buffered must not be flushed into the closed pipe when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         narrate("interrupted")
@@ -68,8 +67,7 @@ def deliver(op: Operation, result: Any, options: Options) -> ExitCode:
     if options.document_file is None:
         return show(op, result, options)
     if options.document_file == "-":
-        sys.stdout.buffer.write(result.document)
-        sys.stdout.flush()
+        write(result.document, sys.stdout)
         return BY_ANSWER[getattr(result, "answer", "yes")]
     from engine.ops.files import write_atomically
 
