@@ -7,6 +7,7 @@ is `capctl.cli.help`'s. Groups build a command when it is asked for, so an invoc
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Annotated, Any, Final
@@ -25,6 +26,7 @@ from engine.ops.spec import Arg, Operation, Param
 CONTEXT: Final = "typer_context"
 """Name of the parameter that receives Typer's context; no operation's parameter may have it."""
 HELP: Final = Param("help", bool, Arg("Show this page."), False)
+NEGATIVE_NUMBER: Final = re.compile(r"-[0-9.]+")
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": list(HELP_FLAGS)}
 
 
@@ -54,6 +56,12 @@ class _Paged:
 
     def get_help(self, ctx: Any) -> str:
         return page(self.words, prog=ctx.find_root().info_name, only=self.only)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # No option is spelt with digits: a negative number is a value, which its reader refuses in words of its own.
+        ctx.ignore_unknown_options = any(NEGATIVE_NUMBER.fullmatch(word) for word in args)
+        rest: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
+        return rest
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)  # type: ignore[misc]

@@ -1,11 +1,13 @@
 """`capctl serve`: the verifier, in the foreground."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from engine.ops.spec import Arg, Danger, Operation, parameters
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
+
+HIGHEST_PORT: Final = 65_535
 
 
 def run_verifier(
@@ -19,8 +21,11 @@ def run_verifier(
     drift_gate: Annotated[bool, Arg("Let /readyz say no while a gate is closed.")] = False,
 ) -> None:
     """Run the verifier API until Ctrl-C or SIGTERM."""
+    from engine.errors import InvalidInput
     from engine.verifier import serve
 
+    if not 0 <= port <= HIGHEST_PORT:
+        raise InvalidInput("serve.port", f"{port} is no port", f"Give a --port from 1 to {HIGHEST_PORT}, or 0.")
     serve(ctx.settings, host=host, port=port, replica=replica, drift_gate=drift_gate)
 
 

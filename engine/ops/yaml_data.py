@@ -25,5 +25,9 @@ def read_data(path: str, *, what: str) -> Any:
     tree = read_tree(read_bytes(path, what=what), findings)
     if tree is None or findings.blocked():
         first = findings.sorted()[0]
+        if first.code == "E0010":
+            raise InvalidInput(
+                f"{what}.empty", f"The {what} file {path!r} is empty", "Check that it is the file you mean."
+            )
         raise InvalidInput(f"{what}.malformed", str(first), first.fix)
     return to_data(tree)

@@ -59,7 +59,7 @@ def parse_reference_list(data: bytes, *, what: str = "The list") -> ReferenceLis
         culprit = next(number for number, entry in enumerate(entries, start=1) if not _is_member(entry))
         raise InvalidInput(
             "list.malformed",
-            f"Entry {culprit} is empty, not printable or longer than {MAX_MEMBER} characters ({what})",
+            f"{what}: entry {culprit} is empty, not printable or longer than {MAX_MEMBER} characters",
             "Write one member a line, as plain text.",
         )
     return ReferenceList(members, len(entries) - len(members))

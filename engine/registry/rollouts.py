@@ -9,8 +9,9 @@ from typing import Any
 from engine.audit import AuditRecord
 from engine.canonical import canonical_json, strict_json
 from engine.clock import to_rfc3339
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, InvalidInput, NotFound
 from engine.ports import RolloutChange
+from engine.registry.faults import Damage
 from engine.rollout.codec import from_json, to_json
 from engine.rollout.state import RolloutState
 
@@ -78,12 +79,15 @@ def history(connection: sqlite3.Connection, policy_id: str, *, limit: int) -> Se
 
 
 def read_state(stored: bytes) -> RolloutState:
-    """A state from its stored form. Raises InvalidInput."""
+    """A state from its stored form. Raises Damage where it is no JSON, and InvalidInput where it is no state."""
     return from_json(_json(stored))
 
 
 def _json(stored: bytes) -> Any:
-    return strict_json(stored, what="The stored rollout")
+    try:
+        return strict_json(stored, what="the stored rollout")
+    except InvalidInput as error:
+        raise Damage(error.message) from error
 
 
 def _conflict(policy_id: str, now: RolloutState | None) -> Conflict:

@@ -8,7 +8,6 @@ transaction, against the revision it was based on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.audit import AuditEvent
@@ -20,7 +19,7 @@ from engine.rollout import transitions
 from engine.rollout.assessment import Assessment, assess, stopped
 from engine.rollout.authority import Readiness, require_forward
 from engine.rollout.plan import to_percent
-from engine.rollout.state import BreakGlass, Phase, RolloutPlan, RolloutState
+from engine.rollout.state import MAX_BREAK_GLASS, BreakGlass, Phase, RolloutPlan, RolloutState
 from engine.rollout.transitions import Action, require_revision
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 EMBEDDED: Final = "embedded"
 """The source of evidence that needs none: the store itself."""
 SALT_BYTES: Final = 32
-MAX_BREAK_GLASS: Final = timedelta(minutes=60)
 _ATTEMPTS: Final = 20
 """How often a step back is tried against concurrent changes; each failure means that somebody else succeeded."""
 
@@ -337,7 +335,7 @@ class RolloutService:
         # A second break-glass on top of the first still returns to where the gate was last open.
         earlier = state.break_glass
         return BreakGlass(
-            reason=reason,
+            reason=transitions.as_reason(reason),
             actor=actor,
             until=self._clock.now() + MAX_BREAK_GLASS,
             return_to_basis_points=earlier.return_to_basis_points if earlier else state.basis_points,

@@ -6,13 +6,17 @@ The state is a value. Transitions make a new one with the next revision; the sto
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from engine.drift.gate import GateSettings
 
 FULL = 10_000
 """A whole rollout in basis points: percentages are carried as integers, 25 % = 2500."""
+
+
+MAX_BREAK_GLASS: Final = timedelta(minutes=60)
 
 
 class Phase(StrEnum):
@@ -58,6 +62,10 @@ class BreakGlass:
     until: datetime
     return_to_basis_points: int
     """Where enforcement goes when it expires and the gate has not opened."""
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether it has expired. A clock that was set back does not prolong it."""
+        return not self.until - MAX_BREAK_GLASS <= at < self.until
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def next_action(state: RolloutState, report: GateReport, now: datetime) -> Inten
     glass = state.break_glass
     if glass is not None and report.answer is Answer.OPEN:
         return Intent(Action.EXPIRE, "the gate has opened")
-    if glass is not None and now >= glass.until:
+    if glass is not None and glass.is_over(now):
         return Intent(Action.EXPIRE, "break-glass has expired and the gate has not opened")
     running = state.phase in (Phase.SHADOW, Phase.CANARY)
     if state.plan.auto and running and report.answer is Answer.OPEN and next_step(state) is not None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from engine.errors import Conflict, Held, InvalidInput
+from engine.errors import Conflict, Held, InvalidInput, printable
 from engine.rollout.plan import to_percent
 from engine.rollout.state import FULL, BreakGlass, Phase, RolloutPlan, RolloutState, Step
 
@@ -46,6 +46,9 @@ POSSIBLE: Final[Mapping[Phase | None, frozenset[Action]]] = {
 """By phase; None stands for a policy that never had a rollout. A paused rollout may be set lower, not higher, and a
 rollback of what is rolled back already changes nothing."""
 
+MAX_REASON: Final = 500
+"""Longest reason that is kept, in characters."""
+
 _WAY_OUT: Final[Mapping[Phase | None, str]] = {
     None: "Start a rollout first.",
     Phase.SHADOW: "",
@@ -61,11 +64,17 @@ def require_possible(state: RolloutState | None, action: Action) -> None:
     phase = state.phase if state else None
     if action in POSSIBLE[phase]:
         return
-    now = ", ".join(sorted(POSSIBLE[phase] - {Action.EXPIRE}))
+    now = ", ".join(sorted(POSSIBLE[phase] - {Action.EXPIRE, Action.CANDIDATE}))
     what = "no rollout was started" if phase is None else f"the rollout is {phase.value.replace('_', ' ')}"
     raise Held(
         "rollout.not_possible", f"Cannot {action.value}: {what}", f"{_WAY_OUT[phase]} Possible now: {now}.".strip()
     )
+
+
+def as_reason(text: str) -> str:
+    """A reason as it is kept: one line of a bounded length. Clipped, not refused: going back must not fail on words."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= MAX_REASON else line[: MAX_REASON - 1] + "…"
 
 
 def require_revision(state: RolloutState | None, expected: int | None) -> None:
@@ -125,7 +134,7 @@ def start(
         bucket_version=bucket_version,
         candidate_ir_hash=candidate_ir_hash,
         actor=actor,
-        reason=reason,
+        reason=as_reason(reason),
         changed_at=at,
     )
 
@@ -216,7 +225,9 @@ def _phase(basis_points: int) -> Phase:
 
 def _touch(state: RolloutState, *, phase: Phase, actor: str, reason: str, at: datetime) -> RolloutState:
     """The next revision, with nothing changed but the phase."""
-    return replace(state, revision=state.revision + 1, phase=phase, actor=actor, reason=reason, changed_at=at)
+    return replace(
+        state, revision=state.revision + 1, phase=phase, actor=actor, reason=as_reason(reason), changed_at=at
+    )
 
 
 def _move(

@@ -255,3 +255,38 @@ def test_nothing_a_file_says_can_drive_the_terminal(cli: Cli, tmp_path: Path) ->
     outcome = cli("adapt", "--context", tmp_path / "\x1b[2Jgone\nhint: run rm", "--at", "2026-11-23")
     assert "\x1b" not in outcome.err
     assert len(outcome.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("action", ["pause", "rollback"])
+def test_no_reason_can_drive_the_terminal_of_who_reads_it(started: Cli, action: str) -> None:
+    """A reason typed by one operator is shown on the terminals of all the others."""
+    started("rollout", action, "--reason", "\x1b[31mred\x1b]0;title\x07\nfake: line")
+    for words in (("rollout", "show"), ("status",), ("rollout", "watch", "--count", "1")):
+        assert started(*words).out.replace("\n", "").isprintable()
+
+
+def test_a_negative_percentage_is_a_value_not_an_option(started: Cli) -> None:
+    """`rollout set -1` is told what is wrong with -1."""
+    refused(started("rollout", "set", "-1"), 2, "-1 % is not within 0..100")
+
+
+def test_an_empty_plan_is_called_a_plan(cli: Cli, tmp_path: Path) -> None:
+    """Not a policy, whose reader it is read by."""
+    (tmp_path / "plan.yaml").touch()
+    refused(cli("rollout", "plan", tmp_path / "plan.yaml"), 2, "The plan file")
+
+
+def test_a_port_that_does_not_exist_is_wrong_usage(cli: Cli) -> None:
+    """Not something unexpected."""
+    refused(cli("serve", "--port", "70000"), 2, "70000")
+
+
+def test_a_rollout_whose_bytes_flipped_is_damage_not_bad_input(started: Cli) -> None:
+    """The hint says to restore it; telling to save it as UTF-8 would help nobody."""
+    [path] = Path(os.environ["XDG_STATE_HOME"]).rglob("*.sqlite")
+    with sqlite3.connect(path) as database:
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")
+        database.execute("UPDATE rollout_change SET state = x'ff00'")
+    database.close()
+    refused(started("status"), 5, "is damaged: the stored rollout")

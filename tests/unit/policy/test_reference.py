@@ -61,7 +61,7 @@ def test_what_is_no_list_is_refused(data, code):
 
 def test_an_error_names_the_entry_and_never_its_content():
     """Lists hold names of people: an error says which entry, not what it says."""
-    with pytest.raises(InvalidInput, match="Entry 2") as caught:
+    with pytest.raises(InvalidInput, match="entry 2") as caught:
         parse_reference_list(b"fine\nJane\tDoe\n")
     assert "Jane" not in caught.value.message + caught.value.hint
 

@@ -136,3 +136,13 @@ def test_a_drifting_candidate_is_gone_again_by_itself(world: World) -> None:
     assert look(world) == []
     world.measure(60, drift=6)
     assert [state.phase for state in look(world)] == [Phase.ROLLED_BACK]
+
+
+def test_a_clock_set_back_does_not_prolong_break_glass(world: World) -> None:
+    """An hour is an hour: a time before it began is past its end."""
+    world.start()
+    world.service.promote(POLICY, actor="anna", reason="outage", break_glass=True)
+    assert look(world) == []
+    world.clock.advance(-86_400)
+    [state] = look(world)
+    assert (state.basis_points, state.break_glass) == (0, None)

@@ -18,7 +18,7 @@ from engine.rollout import transitions
 from engine.rollout.codec import from_json, to_json
 from engine.rollout.plan import plan_of_percents
 from engine.rollout.state import FULL, BreakGlass, Phase, RolloutState
-from engine.rollout.transitions import POSSIBLE, Action
+from engine.rollout.transitions import MAX_REASON, POSSIBLE, Action, as_reason
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WORD = {"actor": "anna", "reason": "because", "at": AT}
@@ -303,3 +303,11 @@ class Rollouts(RuleBasedStateMachine):
 
 Rollouts.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestAnySequenceOfAttempts = Rollouts.TestCase
+
+
+@pytest.mark.parametrize("text", ["\x1b[2Jgone", "two\nlines", "x" * 100_000, "\u202eevil", "\x9b31m"])
+def test_a_reason_is_kept_as_one_line_of_bounded_length(text: str) -> None:
+    """Clipped and never refused: rolling back must not fail on words, nor must a word drive somebody's terminal."""
+    kept = as_reason(text)
+    assert kept.isprintable()
+    assert 0 < len(kept) <= MAX_REASON
