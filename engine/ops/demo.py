@@ -6,7 +6,7 @@ from engine.ops.spec import Arg, Danger, operation
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
-    from engine.ops.results.demo import RateSet
+    from engine.ops.results.demo import DemoAccess, RateSet
     from engine.ops.results.rollout import RolloutChanged
 
 
@@ -19,6 +19,21 @@ def inject(
     from engine.ops.results.rollout import RolloutChanged
 
     return RolloutChanged("candidate", inject_drift(ctx, reason=reason))
+
+
+@operation("demo.env")
+def env(ctx: "EngineContext") -> "DemoAccess":
+    """Show how another terminal reaches the demonstration: eval "$(capctl demo env)" sets BASE and TOKEN."""
+    from engine.demo.access import mint_token, read_url
+    from engine.errors import Refused
+    from engine.ops.results.demo import DemoAccess
+    from engine.verifier.auth.scopes import Scope
+
+    if ctx.env != "demo":
+        hint = "Start one with capctl demo and use it there."
+        raise Refused("demo.not_here", f"{ctx.env} is not the demonstration", hint)
+    url, state_dir = read_url(ctx.settings.state_dir), ctx.settings.state_dir
+    return DemoAccess(url, mint_token(state_dir, ctx.clock, tuple(Scope), subject="developer", ttl_s=8 * 3600))
 
 
 @operation("demo.rate", danger=Danger.WRITE, key="r")

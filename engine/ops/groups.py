@@ -28,6 +28,9 @@ GROUPS: Final[dict[str, Group]] = {
     "lists": Group("engine.ops.lists", "Reference sets, named by their root"),
     "adapt": Group("engine.ops.decision"),
     "replay": Group("engine.ops.decision"),
+    "verify-result": Group("engine.ops.result"),
+    "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
+    "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
     "demo": Group("engine.ops.demo", "Run everything embedded, with traffic"),
     "doctor": Group("engine.ops.doctor"),
 }

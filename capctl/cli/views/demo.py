@@ -8,7 +8,7 @@ from capctl.cli.layout import Block, Line, Raw
 from capctl.cli.output import to_json_text
 from capctl.cli.views import rollout
 from engine.demo import DemoEvent
-from engine.ops.results.demo import RateSet
+from engine.ops.results.demo import DemoAccess, RateSet
 
 
 def event(result: DemoEvent) -> Iterator[Block]:
@@ -21,4 +21,10 @@ def rate_set(result: RateSet) -> Iterator[Block]:
     yield Line(f"{result.requests_per_s:g} requests per second")
 
 
-VIEWS = {"demo.run": event, "demo.inject": rollout.changed, "demo.rate": rate_set}
+def access(result: DemoAccess) -> Iterator[Block]:
+    """Lines for a shell."""
+    yield Raw(f"export BASE={result.url}")
+    yield Raw(f"export TOKEN={result.token}")
+
+
+VIEWS = {"demo.env": access, "demo.run": event, "demo.inject": rollout.changed, "demo.rate": rate_set}

@@ -7,6 +7,18 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class DemoAccess:
+    """How the demonstration is reached from elsewhere on this machine."""
+
+    url: str
+    token: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Address and token as JSON data."""
+        return {"base": self.url, "token": self.token}
+
+
+@dataclass(frozen=True, slots=True)
 class RateSet:
     """The traffic that was asked for."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +20,7 @@ from engine.clock import from_rfc3339
 from engine.context import EngineContext
 from engine.decision.context import check_context
 from engine.decision.decider import Decider
+from engine.demo.access import mint_token
 from engine.demo.context import ContextStream
 from engine.demo.seed import POLICY_ID, demo_plan, inject_drift, service_of
 from engine.drift.counts import Counts
@@ -25,16 +29,19 @@ from engine.ops.catalogue import REGISTRY
 from engine.ops.results.drift import DriftView
 from engine.ops.run import run
 from engine.rollout.snapshot import ControlSnapshot
+from engine.verifier.auth.scopes import Scope
 from tests.contract.prometheus.conftest import Prometheus, Verifier, until
 
 pytestmark = pytest.mark.slow
+
+LOAD_PER_S = 40
 
 
 class Client:
     """Sends the seeded stream of contexts to verifiers in turn, and keeps a log of what was asked and answered."""
 
-    def __init__(self, verifiers: list[Verifier]) -> None:
-        self._http = httpx.Client(timeout=5)
+    def __init__(self, verifiers: list[Verifier], token: str) -> None:
+        self._http = httpx.Client(timeout=5, headers={"authorization": f"Bearer {token}"})
         self._verifiers = cycle(verifiers)
         self._contexts = ContextStream(7, datetime.now(UTC).date())
         self.log: list[tuple[dict[str, object], dict[str, object]]] = []
@@ -51,6 +58,11 @@ class Client:
         self._http.close()
 
 
+def token_of(ctx: EngineContext) -> str:
+    """What lets a client of these verifiers in."""
+    return mint_token(ctx.settings.state_dir, ctx.clock, {Scope.VERIFY_RUN}, subject="tester", ttl_s=600)
+
+
 @pytest.fixture
 def fleet(
     ctx: EngineContext, make_verifier: Callable[[str], Verifier], make_prometheus: Callable[..., Prometheus]
@@ -60,7 +72,7 @@ def fleet(
     verifiers = [make_verifier("a"), make_verifier("b")]
     prometheus = make_prometheus()
     prometheus.scrape(*(verifier.url for verifier in verifiers))
-    client = Client(verifiers)
+    client = Client(verifiers, token_of(ctx))
     yield verifiers, prometheus, client
     client.close()
 
@@ -144,49 +156,108 @@ def test_drift_from_prometheus_is_the_request_log_during_a_ramp(
     json.dumps(shown.to_json(), allow_nan=False)
 
 
-def test_a_killed_verifier_takes_nothing_back_and_returns_by_itself(
+def test_a_verifier_killed_under_load_takes_nothing_back_and_counts_on(
     ctx: EngineContext, fleet: tuple[list[Verifier], Prometheus, Client], console: EngineContext
 ) -> None:
-    """What it had counted stays counted; after a restart it counts on, and no event is counted twice."""
+    """What Prometheus had seen of it stays counted, nothing is counted twice, and it is back without a hand."""
     (first, second), prometheus, client = fleet
     until(lambda: applied_everywhere(prometheus, 1), "both are scraped")
-    client.send(100)
-    until(lambda: drift_shown(console).step.requests == 100, "everything is scraped")
-    first.kill()
-    until(lambda: prometheus.query("up == 0") != [], "Prometheus sees it is down")
-    assert drift_shown(console).step.requests == 100
-    alone = Client([second])
-    alone.send(40)
-    until(lambda: drift_shown(console).step.requests == 140, "the other one goes on")
-    first.start()
-    until(lambda: prometheus.query("up == 0") == [], "it is back")
-    client.send(60)
-    alone.close()
-    until(lambda: drift_shown(console).step.requests >= 200, "it counts on")
+    with under_load(Client([second], token_of(ctx))) as load:
+        client.send(60)
+        until(lambda: scraped_of(prometheus, first) == 30, "what it answered is scraped")
+        before = drift_shown(console).step.requests
+        first.kill()
+        until(lambda: prometheus.query("up == 0") != [], "Prometheus sees that it is down")
+        assert drift_shown(console).step.requests >= before
+        first.start()
+        until(lambda: prometheus.query("up == 0") == [], "it is back")
+        client.send(60)
+    answered = len(client.log) + len(load.log)
+    until(lambda: drift_shown(console).step.requests >= answered, "everything is scraped")
     shown = drift_shown(console)
-    assert shown.step.requests == shown.windows["60m"].requests == 200
+    # It was idle when it died, so there was nothing to lose: what is shown is what was answered.
+    assert shown.step.requests == shown.windows["60m"].requests == answered
 
 
-def test_a_killed_prometheus_holds_the_gate_and_recovers_by_itself(
+def test_prometheus_killed_under_load_holds_the_gate_and_recovers_to_the_truth(
     ctx: EngineContext, fleet: tuple[list[Verifier], Prometheus, Client], console: EngineContext
 ) -> None:
-    """The console says so, with the time since; an open gate holds; when it is back the numbers are right again."""
-    _, prometheus, client = fleet
+    """The console says so, with the time since; the open gate holds; afterwards not one event is missing."""
+    verifiers, prometheus, _ = fleet
     until(lambda: applied_everywhere(prometheus, 1), "both are scraped")
-    client.send(100)
-    until(lambda: drift_shown(console).step.requests == 100, "everything is scraped")
+    with under_load(Client(verifiers, token_of(ctx))) as load:
+        until(lambda: gate_of(console) is Answer.OPEN, "the gate opens on the evidence")
+        prometheus.kill()
+        blind = status(console)
+        assert blind.gate is not None
+        assert blind.gate.answer is Answer.HOLD
+        assert any("Prometheus does not answer (last answer" in problem for problem in blind.problems)
+        assert blind.rollout is not None, "where the rollout stands is still known"
+        prometheus.start()
+        until(lambda: gate_of(console) is Answer.OPEN, "it recovers by itself")
+    until(lambda: drift_shown(console).step.requests >= len(load.log), "everything is scraped")
+    shown = drift_shown(console)
+    assert without_self_checks(shown.step) == truth(ctx, load.log)
+    assert without_self_checks(shown.windows["60m"]) == truth(ctx, load.log)
+
+
+def scraped_of(prometheus: Prometheus, verifier: Verifier) -> float:
+    """How many decisions of one verifier Prometheus has seen."""
+    instance = verifier.url.removeprefix("http://")
+    [total] = prometheus.query(f'sum(adapt_requests_total{{instance="{instance}"}})')
+    return float(total["value"][1])
+
+
+def gate_of(console: EngineContext) -> Answer | None:
+    """What the gate says in the control room."""
     gate = status(console).gate
-    assert gate is not None
-    assert gate.answer is Answer.OPEN
-    prometheus.kill()
-    blind = status(console)
-    assert blind.gate is not None
-    assert blind.gate.answer is Answer.HOLD
-    assert any("Prometheus does not answer (last answer" in problem for problem in blind.problems)
-    assert blind.rollout is not None, "where the rollout stands is still known"
-    client.send(100)
-    prometheus.start()
-    until(lambda: not status(console).problems and status(console).step.requests == 200, "it recovers by itself")
+    return gate.answer if gate else None
+
+
+@contextmanager
+def under_load(client: Client) -> Iterator[Client]:
+    """Keep sending from another thread; the log is complete when the body has ended."""
+    stop = threading.Event()
+
+    def keep_sending() -> None:
+        while not stop.wait(1 / LOAD_PER_S):
+            client.send(1)
+
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        sending = executor.submit(keep_sending)
+        try:
+            yield client
+        finally:
+            stop.set()
+            sending.result(timeout=30)
+            client.close()
+
+
+def test_one_verifier_can_be_read_without_prometheus(
+    ctx: EngineContext, make_verifier: Callable[[str], Verifier]
+) -> None:
+    """`--source scrape` shows its step and windows at once, and holds as soon as it is gone."""
+    service_of(ctx).start(POLICY_ID, demo_plan(), actor="tester")
+    verifier = make_verifier("a")
+    settings = replace(ctx.settings, source="scrape", verifier_url=verifier.url)
+    client = Client([verifier], token_of(ctx))
+    with open_context(settings, actor="tester") as console:
+        client.send(80)
+        shown = drift_shown(console)
+        assert without_self_checks(shown.step) == without_self_checks(shown.windows["5m"]) == truth(ctx, client.log)
+        client.send(20)
+        found = status(console)
+        assert found.step.requests == 100
+        assert found.requests_per_s > 0
+        assert found.p95_s is not None
+        verifier.kill()
+        gone = status(console)
+        assert gone.gate is not None
+        assert gone.gate.answer is Answer.HOLD
+        assert any("The verifier does not answer (last answer" in problem for problem in gone.problems)
+        verifier.start()
+        until(lambda: not status(console).problems, "it is read again")
+    client.close()
 
 
 def test_a_prometheus_that_scrapes_nobody_is_not_zero_drift(
