@@ -103,9 +103,9 @@ def _directions(step: Counts | None, *, preview: bool) -> Content:
 
 
 def _noise(step: Counts | None) -> Content:
-    checked = step is not None and step.aa_samples > 0
-    floor = share(step.aa_floor) if step and checked else NOTHING
-    of = f" noise floor, {count(step.aa_samples)} checks" if step and checked else " noise floor"
+    samples = step.aa_samples if step else 0
+    floor = share(step.aa_floor) if step and samples else NOTHING
+    of = f" noise floor, {count(samples)} {'check' if samples == 1 else 'checks'}" if samples else " noise floor"
     return row(cell("A/A", _LABEL, "$muted"), floor, Content.styled(of, "$muted"))
 
 
