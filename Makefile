@@ -22,11 +22,11 @@ slow: $(VENV)/.dev ## Run the slow suites: simulations, crash tests, real server
 check: format lint types test ## What a commit must pass.
 
 format: $(VENV)/.dev ## Format the source.
-	$(BIN)/ruff format engine capctl tests
+	$(BIN)/ruff format engine capctl tests grafana
 
 lint: $(VENV)/.dev ## Check style and the architecture.
-	$(BIN)/ruff format --check engine capctl tests
-	$(BIN)/ruff check engine capctl tests
+	$(BIN)/ruff format --check engine capctl tests grafana
+	$(BIN)/ruff check engine capctl tests grafana
 	$(BIN)/lint-imports
 
 types: $(VENV)/.dev ## Check types.
@@ -37,6 +37,7 @@ bench: $(VENV)/.dev ## Measure, side by side in one run, and print the ratios.
 
 docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m capctl.cli.reference > docs/operations.md
+	$(BIN)/python -m grafana.verifier > grafana/dashboards/verifier.json
 	$(BIN)/python -m engine.verifier.openapi > docs/openapi/openapi.yaml
 
 lock:            ## Resolve the lock files again (needs uv).
