@@ -13,7 +13,7 @@ from engine.errors import InvalidInput, NotFound
 from engine.settings import SOURCES, Settings, load_settings
 
 if TYPE_CHECKING:
-    from engine.ports import DriftSource, Store
+    from engine.ports import AuditLog, AuditWitness, DriftSource, Store
 
 CONFIG_FILE = "capctl.toml"
 """Read from the working directory, unless `CAPCTL_CONFIG` names another file."""
@@ -52,6 +52,7 @@ def open_context(
     emit: Callable[[Progress], None] = ignore_progress,
     clock: Clock | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
+    environ: Mapping[str, str] = os.environ,
 ) -> EngineContext:
     """Everything an operation needs, with the embedded adapters plugged in. Touches no file until it is used.
 
@@ -62,13 +63,23 @@ def open_context(
         emit: Where progress goes.
         clock: The machine's own when None.
         random_bytes: Source of salts and secrets.
+        environ: May hold the passphrase of the private keys.
     """
     time = clock or SystemClock()
+
+    def open_witness(trail: AuditLog) -> AuditWitness:
+        from engine.trust.checkpoint_file import CheckpointFile
+        from engine.trust.checkpointing import CheckpointWitness, open_checkpoint_key
+
+        file = CheckpointFile(settings.checkpoint_path)
+        return CheckpointWitness(trail, file, lambda: open_checkpoint_key(settings, environ, random_bytes), time)
 
     def open_store() -> Store:
         from engine.registry.sqlite import SqliteStore
 
-        return SqliteStore(settings.store_path, time, read_only=read_only, random_bytes=random_bytes)
+        return SqliteStore(
+            settings.store_path, time, read_only=read_only, random_bytes=random_bytes, open_witness=open_witness
+        )
 
     return EngineContext(
         settings=settings,

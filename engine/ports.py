@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from engine.audit import AuditEvent, AuditRecord, ChainHead
+from engine.audit import AuditEvent, AuditRecord, ChainHead, CompactRange
 from engine.drift.sample import ReplicaSample
 from engine.policy.ir import PolicyIR
 from engine.rollout.state import RolloutState
@@ -155,6 +155,36 @@ class DriftSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AuditState:
+    """What a registry knows of its audit trail without reading it, at one moment."""
+
+    head: ChainHead
+    tree: CompactRange
+    """Over every line, as it grew with them."""
+    origin: str
+    """The trail's name in checkpoints."""
+    checkpoint: str
+    """The latest signed checkpoint, a note; empty before the first."""
+    covered: CompactRange
+    """The tree that it commits to."""
+
+
+class AuditWitness(Protocol):
+    """Sees to it that what was recorded is signed and kept in a second place.
+
+    It hears of every write after its transaction, and raises nothing: what it cannot do is no fault of who wrote.
+    """
+
+    def written(self) -> None:
+        """Something may have been recorded."""
+        ...
+
+    def closing(self) -> None:
+        """The process will record nothing more."""
+        ...
+
+
 class AuditLog(Protocol):
     """The append-only record."""
 
@@ -162,8 +192,12 @@ class AuditLog(Protocol):
         """Add an event to the end of the chain."""
         ...
 
-    def audit_lines(self) -> Iterator[bytes]:
-        """The stored lines as they are, oldest first, for verification."""
+    def audit_lines(self, *, after: int = 0) -> Iterator[bytes]:
+        """The stored lines as they are, oldest first, for verification; those after a sequence number."""
+        ...
+
+    def audit_lines_back(self) -> Iterator[bytes]:
+        """The stored lines as they are, newest first."""
         ...
 
     def audit_head(self) -> ChainHead:
@@ -174,12 +208,24 @@ class AuditLog(Protocol):
         """The latest records, newest first."""
         ...
 
+    def audit_state(self) -> AuditState:
+        """Where the trail ends, the tree over it and its latest checkpoint, all at one moment."""
+        ...
+
+    def note_checkpoint(self, note: str, covered: CompactRange) -> None:
+        """Remember the latest checkpoint, which lies in its second place already."""
+        ...
+
+    def forget_checkpoint(self) -> None:
+        """Remember none: checkpoints begin anew."""
+        ...
+
 
 class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, AuditLog, Protocol):
     """Everything the embedded registry keeps, behind one connection."""
 
     def pseudonym(self, actor: str) -> str:
-        """The stable pseudonym under which the audit trail knows an actor."""
+        """The stable pseudonym under which the audit trail knows an actor; that of a known pseudonym is itself."""
         ...
 
     def actor_name(self, pseudonym: str) -> str:

@@ -50,6 +50,8 @@ class Settings(ServiceSettings):
     """Name of the environment; one that begins with `prod` asks for more before it lets a rollout forward."""
     state_dir: Path = field(default_factory=default_state_dir)
     """Where the embedded store lives."""
+    checkpoint_dir: Path | None = None
+    """The second place of the audit trail's checkpoints; None: `checkpoints/` in the state directory."""
     policy: str = ""
     """The policy that commands mean when they name none; empty: the only one there is, else `lksg.v1`."""
     freeze: tuple[str, ...] = ()
@@ -70,6 +72,11 @@ class Settings(ServiceSettings):
     def store_path(self) -> Path:
         """The embedded store's file."""
         return self.state_dir / "capctl.sqlite"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The directory of the audit trail's checkpoints."""
+        return self.checkpoint_dir or self.state_dir / "checkpoints"
 
     @property
     def is_production(self) -> bool:
@@ -155,8 +162,15 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         return converter(value)
     except (TypeError, ValueError, InvalidInput) as error:
         raise InvalidInput(
-            "settings.wrong_type", f"Setting {name} from {origin} cannot be {value!r}", "See docs/configuration.md."
+            "settings.wrong_type",
+            f"Setting {name} from {origin} cannot be {_shown(value)}",
+            "See docs/configuration.md.",
         ) from error
+
+
+def _shown(value: Any) -> str:
+    """A value as an error repeats it; not where it looks like a URL with a password in it."""
+    return "a URL with credentials" if "://" in str(value) and "@" in str(value) else repr(value)
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
@@ -234,6 +248,7 @@ _SWITCHES: Final = {
 _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "env": _matching(ENV_PATTERN),
     "state_dir": _path,
+    "checkpoint_dir": _path,
     "policy": _matching(POLICY_PATTERN),
     "freeze": _windows,
     "theme": _matching(THEME_PATTERN),

@@ -31,8 +31,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class CompactRange(NamedTuple):
     """A tree reduced to what its growth and its root depend on: the roots of its perfect subtrees.
 
-    It is as long as `size` has bits set, so a tree over a million lines takes a few hundred bytes, and a line more costs
-    two hashes on average.
+    There are as many of them as `size` has bits set, so a tree over a million lines takes a few hundred bytes, and one
+    line more costs two hashes on average.
     """
 
     size: int

@@ -126,6 +126,11 @@ class Database:
                 with faults.told(self.path):
                     self._undo(to_savepoint=inner)
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the calling thread is inside a write or a rehearsal: what it has stored is not committed."""
+        return self._writing_thread == threading.get_ident()
+
     def close(self) -> None:
         """Close both connections. The next use opens them again."""
         with faults.told(self.path), self._alone(), self._reader_lock:

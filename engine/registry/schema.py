@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Final
 
-from engine.audit import EMPTY
+from engine.audit import EMPTY, EMPTY_TREE
 from engine.registry.faults import Damage
 
 APPLICATION_ID: Final = 0x63617063
@@ -35,6 +35,15 @@ AUDIT_SEQ: Final = "audit_seq"
 
 AUDIT_HASH: Final = "audit_hash"
 """Of the chain's last record."""
+
+AUDIT_TREE: Final = "audit_tree"
+"""The compact range of the tree over the chain's lines."""
+
+AUDIT_CHECKPOINT: Final = "audit_checkpoint"
+"""The latest signed checkpoint, a note; absent before the first."""
+
+AUDIT_CHECKPOINT_TREE: Final = "audit_checkpoint_tree"
+"""The compact range of the tree that it commits to."""
 
 TABLES: Final = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
@@ -104,10 +113,16 @@ def meta(connection: sqlite3.Connection, name: str) -> Any:
     Raises:
         Damage: It is gone: every registry is made with all of them.
     """
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    if row is None:
+    value = optional(connection, name)
+    if value is None:
         raise Damage(f"the row {name} is missing")
-    return row[0]
+    return value
+
+
+def optional(connection: sqlite3.Connection, name: str) -> Any:
+    """What the registry holds under a name that may be absent, else None."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if row is None else row[0]
 
 
 def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) -> None:
@@ -120,7 +135,13 @@ def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) 
     """
     for statement in TABLES:
         connection.execute(statement)
-    rows = [(CHANGE, change), (ACTOR_SECRET, actor_secret), (AUDIT_SEQ, EMPTY.seq), (AUDIT_HASH, EMPTY.hash)]
+    rows = [
+        (CHANGE, change),
+        (ACTOR_SECRET, actor_secret),
+        (AUDIT_SEQ, EMPTY.seq),
+        (AUDIT_HASH, EMPTY.hash),
+        (AUDIT_TREE, EMPTY_TREE.to_bytes()),
+    ]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from engine.audit import AuditEvent, AuditRecord, ChainHead
+from engine.audit import AuditEvent, AuditRecord, ChainHead, CompactRange
 from engine.clock import Clock
 from engine.drift.sample import ReplicaSample
 from engine.errors import InvalidInput, NotFound, Unavailable
 from engine.ids import merkle_root
 from engine.policy.ir import PolicyIR
-from engine.ports import PublishedPolicy, ReferenceSetEntry, RolloutChange
+from engine.ports import AuditLog, AuditState, AuditWitness, PublishedPolicy, ReferenceSetEntry, RolloutChange
 from engine.registry import (
     actors,
     audit_log,
@@ -44,6 +44,7 @@ class SqliteStore:
         read_only: Refuse every write.
         random_bytes: Source of the pseudonyms' secret.
         busy_timeout_s: Longest wait for another writer, in seconds.
+        open_witness: Opens who is told of every write once it is committed; called with the first of them.
 
     Raises:
         Unavailable: From every method: the registry cannot be opened, read or written; the message says why.
@@ -57,10 +58,13 @@ class SqliteStore:
         read_only: bool = False,
         random_bytes: Callable[[int], bytes] = os.urandom,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        open_witness: Callable[[AuditLog], AuditWitness] | None = None,
     ) -> None:
         self._clock = clock
         self._random_bytes = random_bytes
         self._read_only = read_only
+        self._open_witness = open_witness
+        self._witness: AuditWitness | None = None
         self._database = Database(path, self._create, read_only=read_only, busy_timeout_s=busy_timeout_s)
 
     def _create(self, connection: sqlite3.Connection) -> None:
@@ -69,7 +73,7 @@ class SqliteStore:
     # Policies
 
     def publish(self, ir: PolicyIR, source: bytes, *, at: datetime, audit: AuditEvent) -> PublishedPolicy:
-        with self._database.write() as connection:
+        with self._writing() as connection:
             present = policies.published(connection, ir.policy_id)
             if present is not None and present.ir_hash == ir.ir_hash:
                 return present
@@ -79,7 +83,7 @@ class SqliteStore:
             return entry
 
     def keep(self, ir: PolicyIR) -> None:
-        with self._database.write() as connection:
+        with self._writing() as connection:
             policies.keep(connection, ir)
 
     def policy(self, policy_id: str) -> PolicyIR:
@@ -121,7 +125,7 @@ class SqliteStore:
         # Both take seconds for a million members: done before anybody else has to wait.
         content = reference_sets.encode(members)
         entry = ReferenceSetEntry(merkle_root(members), name, len(members), at)
-        with self._database.write() as connection:
+        with self._writing() as connection:
             present = reference_sets.listed(connection, entry.root)
             if present is not None and present.name == name:
                 return present
@@ -152,7 +156,7 @@ class SqliteStore:
 
     def commit_rollout(self, change: RolloutChange, *, expected_revision: int | None, audit: AuditEvent) -> None:
         state = change.state
-        with self._database.write() as connection:
+        with self._writing() as connection:
             with self._intact():
                 rollouts.check_expected(connection, change, expected_revision)
             record = audit_log.append(connection, audit, at=state.changed_at)
@@ -168,7 +172,7 @@ class SqliteStore:
 
     def report_evidence(self, samples: Sequence[ReplicaSample]) -> None:
         # Losing the last second of counters with the machine harms nobody: the verifier reports again.
-        with self._database.write(durable=False) as connection:
+        with self._writing(durable=False) as connection:
             evidence.report(connection, samples)
 
     def evidence(self, policy_id: str) -> Sequence[ReplicaSample]:
@@ -178,14 +182,24 @@ class SqliteStore:
     # Audit
 
     def append_audit(self, event: AuditEvent, *, at: datetime) -> AuditRecord:
-        with self._database.write() as connection:
+        with self._writing() as connection:
             return audit_log.append(connection, event, at=at)
 
-    def audit_lines(self) -> Iterator[bytes]:
-        seq, end = 0, self.audit_head().seq
+    def audit_lines(self, *, after: int = 0) -> Iterator[bytes]:
+        seq = after
         while True:
             with self._reading() as connection:
-                page = audit_log.page(connection, after=seq, upto=end)
+                page = audit_log.page(connection, after=seq)
+            if not page:
+                return
+            yield from (line for _, line in page)
+            seq = page[-1][0]
+
+    def audit_lines_back(self) -> Iterator[bytes]:
+        seq = audit_log.LAST
+        while True:
+            with self._reading() as connection:
+                page = audit_log.page_back(connection, before=seq)
             if not page:
                 return
             yield from (line for _, line in page)
@@ -198,6 +212,22 @@ class SqliteStore:
     def audit_tail(self, *, limit: int = 50) -> Sequence[AuditRecord]:
         with self._reading() as connection:
             return audit_log.tail(connection, limit=limit)
+
+    def audit_state(self) -> AuditState:
+        with self._reading() as connection:
+            connection.execute("SAVEPOINT looking")
+            try:
+                return audit_log.state(connection)
+            finally:
+                connection.execute("RELEASE looking")
+
+    def note_checkpoint(self, note: str, covered: CompactRange) -> None:
+        with self._database.write() as connection:
+            audit_log.note_checkpoint(connection, note, covered)
+
+    def forget_checkpoint(self) -> None:
+        with self._database.write() as connection:
+            audit_log.forget_checkpoint(connection)
 
     # The registry itself
 
@@ -237,7 +267,20 @@ class SqliteStore:
         return self._database.rehearsal()
 
     def close(self) -> None:
+        if self._witness is not None:
+            self._witness.closing()
         self._database.close()
+
+    @contextmanager
+    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction, of which the witness hears once it is committed."""
+        with self._database.write(durable=durable) as connection:
+            yield connection
+        if self._open_witness is None or self._database.is_pending:
+            return
+        if self._witness is None:
+            self._witness = self._open_witness(self)
+        self._witness.written()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -31,6 +31,8 @@ class KeyPurpose(StrEnum):
     """Signs verification results."""
     TOKENS = "tokens"
     """Signs the access tokens of the embedded issuer."""
+    CHECKPOINT = "checkpoint"
+    """Signs checkpoints of the audit trail."""
 
 
 def open_private_key(

@@ -112,27 +112,23 @@ def open_note(note: str, keys: Iterable[NoteKey]) -> str:
         Refused: None of the keys signed it, or a signature that names one of them does not fit.
     """
     text, signatures = _take_apart(note)
-    known = {(key.name, key.key_id): key for key in keys}
-    claimed = [
-        (known[name, signed[:_KEY_ID_BYTES]], signed[_KEY_ID_BYTES:])
-        for name, signed in signatures
-        if (name, signed[:_KEY_ID_BYTES]) in known
-    ]
+    known = {(key.name, key.key_id): key.public for key in keys}
+    claimed = [(known[signer], signature) for signer, signature in signatures if signer in known]
     if not claimed:
         raise Refused(
             "trust.note_unknown_key",
             "The note is not signed with a key that is trusted here",
             "Check whose note it is; give the signer's verifier key.",
         )
-    if not all(_is_signed(text, signature, key.public) for key, signature in claimed):
+    if not all(_is_signed(text, signature, key) for key, signature in claimed):
         raise Refused(
             "trust.note_forged", "The signature does not fit the note", "The note was altered, or never signed."
         )
     return text
 
 
-def _take_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """A note as its text and its signatures (signer's name, key id and signature)."""
+def _take_apart(note: str) -> tuple[str, list[tuple[tuple[str, bytes], bytes]]]:
+    """A note as its text and its signatures, each with the name and the key id of who claims to have made it."""
     body, blank, below = note.rpartition("\n\n")
     lines = below.split("\n")
     if not blank or not body or len(note) > MAX_NOTE_BYTES or lines.pop() or not 0 < len(lines) <= MAX_SIGNATURES:
@@ -143,7 +139,7 @@ def _take_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
         signed = _decode(found[2]) if found else None
         if found is None or signed is None or len(signed) <= _KEY_ID_BYTES:
             raise _no_note()
-        signatures.append((found[1], signed))
+        signatures.append(((found[1], signed[:_KEY_ID_BYTES]), signed[_KEY_ID_BYTES:]))
     return body + "\n", signatures
 
 
