@@ -17,11 +17,12 @@ class Caller:
 
     Args:
         runtime: What is served.
+        network: How the service reaches its issuer.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, network: httpx.AsyncBaseTransport | None = None) -> None:
         self.runtime = runtime
-        self.app = assemble(runtime, environ={}).app
+        self.app = assemble(runtime, environ={}, network=network).app
         self.headers: dict[str, str] = {}
         """Sent with each request."""
         self._loop = asyncio.new_event_loop()

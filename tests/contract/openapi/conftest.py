@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from engine.bootstrap import open_context
@@ -30,14 +31,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Serves a store with a policy, its lists and a rollout at 0 %, under the settings that are given."""
     opened: list[Caller] = []
 
-    def serve_one(**given: Any) -> Caller:
+    def serve_one(*, network: httpx.AsyncBaseTransport | None = None, **given: Any) -> Caller:
         settings = Settings(env="demo", state_dir=tmp_path_factory.mktemp("state"), rate_limit_per_s=0)
         ctx = open_context(replace(settings, **given), actor="tester", clock=ManualClock())
         furnish(ctx)
         service_of(ctx).start(POLICY_ID, demo_plan(hold_s=0), actor="tester")
         runtime = Runtime(ctx, replica="r1")
         runtime.refresh()
-        opened.append(Caller(runtime))
+        opened.append(Caller(runtime, network=network))
         return opened[-1]
 
     yield serve_one
