@@ -124,7 +124,7 @@ def damaged(path: Path, what: str = "") -> Unavailable:
     return Unavailable(
         "registry.damaged",
         f"{path.name} is damaged" + (f": {what}" if what else ""),
-        "Restore it from a backup (capctl restore); capctl doctor tells how far the damage goes.",
+        "Restore it from a backup; capctl doctor tells how far the damage goes.",
     )
 
 
