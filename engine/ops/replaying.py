@@ -78,7 +78,19 @@ def recording(path: str) -> Iterator[tuple[Iterator[bytes], Callable[[], Progres
 
 def _lines(file: BinaryIO) -> tuple[Iterator[bytes], Callable[[], Progress]]:
     size = os.fstat(file.fileno()).st_size
-    return iter(file), lambda: Progress("replaying", file.tell(), size or None)
+    return _bounded(file), lambda: Progress("replaying", file.tell(), size or None)
+
+
+def _bounded(file: BinaryIO) -> Iterator[bytes]:
+    from engine.ops.files import MAX_BYTES
+
+    # The file may be larger than memory, hence no line of it may be.
+    for number, line in enumerate(iter(lambda: file.readline(MAX_BYTES + 1), b""), 1):
+        if len(line) > MAX_BYTES:
+            size = f"{MAX_BYTES // 2**20} MB"
+            hint = "Record one JSON document a line."
+            raise InvalidInput("replay.line_too_long", f"Line {number} of the recording is larger than {size}", hint)
+        yield line
 
 
 def _folder(path: str) -> tuple[Iterator[bytes], Callable[[], Progress]]:

@@ -290,3 +290,11 @@ def test_a_rollout_whose_bytes_flipped_is_damage_not_bad_input(started: Cli) -> 
         database.execute("UPDATE rollout_change SET state = x'ff00'")
     database.close()
     refused(started("status"), 5, "is damaged: the stored rollout")
+
+
+def test_a_recording_without_line_breaks_is_not_read_into_memory(cli: Cli, tmp_path: Path) -> None:
+    """A recording may be larger than memory; a line of it may not."""
+    with (tmp_path / "endless.jsonl").open("wb") as file:
+        file.truncate(64 * 2**20)
+    outcome = cli("replay", "--candidate", "lksg.v1-drift", "--contexts", tmp_path / "endless.jsonl", "--jobs", "1")
+    refused(outcome, 2, "Line 1 of the recording")
