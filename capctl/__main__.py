@@ -19,11 +19,7 @@ def proof() -> int:
 
 def cap_adapter() -> int:
     """`cap-adapter pull|writeback`: the user's own spelling of `capctl pilot`."""
-    from capctl.cli.diagnostics import ExitCode, Problem, report, wants_json
-
-    message = "The SAP pilot is not part of this version of capctl"
-    hint = "Use 'capctl adapt --context FILE' with a context file until it is."
-    return report(Problem(ExitCode.UNAVAILABLE, "pilot.not_available", message, hint), as_json=wants_json(sys.argv))
+    return _run(["pilot", *sys.argv[1:]], prog="capctl", only=("pilot",))
 
 
 def _run(argv: list[str], *, prog: str, only: tuple[str, ...] = ()) -> int:

@@ -47,6 +47,8 @@ class EngineContext:
     random_bytes: Callable[[int], bytes] = os.urandom
     """Source of salts; injected so that a test is deterministic."""
     read_only: bool = False
+    rehearsing: bool = False
+    """Whether this is the dry run of an operation that does its own: nothing outside may be changed."""
     emit: Callable[[Progress], None] = ignore_progress
     _sources: dict[str, DriftSource | None] = field(default_factory=dict, init=False, repr=False)
 

@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, Group]] = {
     "verify-result": Group("engine.ops.result"),
     "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
     "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
+    "openapi": Group("engine.ops.openapi", "The contract of the HTTP API"),
     "demo": Group("engine.ops.demo", "Run everything embedded, with traffic"),
     "doctor": Group("engine.ops.doctor"),
 }

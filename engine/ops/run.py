@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.context import EngineContext
@@ -50,6 +51,10 @@ def run(op: Operation, ctx: EngineContext, /, *, dry_run: bool = False, **argume
         )
     if op.streams:
         return (_rehearsed_events if dry_run else _audited_events)(op, ctx, arguments)
+    if dry_run and op.rehearses:
+        # No rehearsal of the registry around it: that would keep this process from rolling back while SAP is asked.
+        with replace(ctx, rehearsing=True) as rehearsing:
+            return op.function(rehearsing, **arguments)
     if dry_run:
         with ctx.store.rehearsal():
             return op.function(ctx, **arguments)

@@ -91,6 +91,8 @@ class Operation(NamedTuple):
     """Whether its result has a `document: bytes`, which a surface can keep in a file."""
     restores_safety: bool = False
     """Whether it leads back to safety: no surface may slow it down with a question that `--yes` answers."""
+    rehearses: bool = False
+    """Whether it does its own dry run, because what it changes lies outside the registry: it asks `ctx.rehearsing`."""
 
     @property
     def summary(self) -> str:
@@ -117,6 +119,7 @@ def operation(
     streams: bool = False,
     writes_document: bool = False,
     restores_safety: bool = False,
+    rehearses: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as an operation.
 
@@ -128,6 +131,7 @@ def operation(
         streams: It is a generator of events.
         writes_document: Its result has a `document: bytes`.
         restores_safety: It leads back to safety.
+        rehearses: It does its own dry run.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -143,6 +147,7 @@ def operation(
             params=parameters(function),
             writes_document=writes_document,
             restores_safety=restores_safety,
+            rehearses=rehearses,
         )
         return function
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.clock import from_rfc3339, to_rfc3339
-from engine.errors import Conflict, NotFound, Unavailable
+from engine.errors import Conflict, InvalidInput, NotFound, Unavailable
 from engine.ids import hash_bytes
 
 _SCHEMA: Final = """
@@ -151,6 +151,7 @@ class Outbox:
 
         Raises:
             Conflict: The run id stands for other content, or for another target.
+            InvalidInput: A supplier is in it twice.
         """
         content_hash = str(facts["content_hash"])
         known = self._db.execute("SELECT content_hash, target FROM run WHERE run_id = ?", (run_id,)).fetchone()
@@ -164,13 +165,20 @@ class Outbox:
                 "INSERT INTO run (run_id, content_hash, target, facts, started_at) VALUES (?, ?, ?, ?, ?)",
                 (run_id, content_hash, target, json.dumps(facts), to_rfc3339(now)),
             )
-            self._db.executemany(
-                "INSERT INTO entry (run_id, pseudonym, payload, state) VALUES (?, ?, ?, 'pending')",
-                ((run_id, pseudonym, json.dumps(payload)) for pseudonym, payload in entries),
-            )
+            try:
+                self._db.executemany(
+                    "INSERT INTO entry (run_id, pseudonym, payload, state) VALUES (?, ?, ?, 'pending')",
+                    ((run_id, pseudonym, json.dumps(payload)) for pseudonym, payload in entries),
+                )
+            except sqlite3.IntegrityError as error:
+                hint = "Pull and verify again."
+                raise InvalidInput("sap.supplier_twice", "The result names a supplier twice", hint) from error
 
-    def forget(self, run_id: str) -> None:
-        """Drop a run that is deliberately begun anew with other content."""
+    def forget_other(self, run_id: str, content_hash: str) -> None:
+        """Drop a run that stands for other content: it is deliberately begun anew."""
+        known = self._db.execute("SELECT content_hash FROM run WHERE run_id = ?", (run_id,)).fetchone()
+        if known is None or known[0] == content_hash:
+            return
         with self.transaction():
             self._db.execute("DELETE FROM entry WHERE run_id = ?", (run_id,))
             self._db.execute("DELETE FROM run WHERE run_id = ?", (run_id,))
@@ -251,6 +259,29 @@ class Outbox:
             (run_id,),
         )
         return dict(rows)
+
+    def verdicts(self, run_id: str) -> dict[str, int]:
+        """How many suppliers got which status."""
+        status = "json_extract(payload, '$.Status')"
+        rows = self._db.execute(f"SELECT {status}, count(*) FROM entry WHERE run_id = ? GROUP BY 1", (run_id,))  # noqa: S608
+        return dict(rows)
+
+    def violations(self, run_id: str) -> list[tuple[str, str, int]]:
+        """Which rules did not hold, why, and for how many suppliers; most frequent first."""
+        rows = self._db.execute(
+            "SELECT json_extract(rule.value, '$.rule_id'), json_extract(rule.value, '$.reason'), count(*) AS suppliers"
+            " FROM entry, json_each(json_extract(payload, '$.RulesJson')) AS rule WHERE run_id = ?"
+            " GROUP BY 1, 2 ORDER BY suppliers DESC, 1, 2",
+            (run_id,),
+        )
+        return list(rows)
+
+    def entries(self, run_id: str) -> Iterator[Entry]:
+        """Every entry of a run, by pseudonym."""
+        columns = "pseudonym, payload, state, attempts, etag"
+        query = f"SELECT {columns} FROM entry WHERE run_id = ? ORDER BY pseudonym"  # noqa: S608 - columns of ours
+        for row in self._db.execute(query, (run_id,)):
+            yield Entry(row[0], json.loads(row[1]), State(row[2]), row[3], row[4])
 
     def prove(self, run_id: str, evidence: Payload, now: datetime) -> None:
         """Note that everything was read back and equal."""

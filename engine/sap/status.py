@@ -6,7 +6,7 @@ A payload is a row without its key: text only, so that what was meant and what w
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -66,10 +66,10 @@ def key_ids(result: Result) -> set[str]:
     return {key_id for supplier in result["suppliers"] if (key_id := key_id_of(supplier["supplier_hash"]))}
 
 
-def content_hash(results: list[Result], *, valid_days: int) -> str:
-    """What a run id stands for: everything that decides what is written."""
-    bodies = [{name: value for name, value in result.items() if name != "kid"} for result in results]
-    return hash_json({"results": sorted(map(hash_json, bodies)), "valid_days": valid_days})
+def content_hash(results: Iterable[Result], *, valid_days: int) -> str:
+    """What a run id stands for: everything that decides what is written. Who signed it does not."""
+    hashes = [hash_json({name: value for name, value in result.items() if name != "kid"}) for result in results]
+    return hash_json({"results": sorted(hashes), "valid_days": valid_days})
 
 
 def comparable(value: Any) -> str:

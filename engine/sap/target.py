@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +15,8 @@ GATEWAY_PATH: Final = "/sap/opu/odata/sap"
 SERVICE_PATTERN: Final = re.compile(r".*_SRV(?:_\d+)?(?:;.*)?", re.IGNORECASE)
 """What a Gateway service is called, with its version parameter (`;v=2`)."""
 CLIENT_PATTERN: Final = re.compile(r"\d{3}|")
+RUN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""What fits into RunId, CHAR32, on every server and in every URL."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 READ_SERVICE: Final = "Z_CAP_SUPPLIERS_SRV"
@@ -35,7 +37,9 @@ class SapTarget:
     read_set: str = READ_SET
     write_service: str = WRITE_SERVICE
     table: str = STATUS_TABLE
-    language: str = field(default="EN")
+    language: str = "EN"
+    system: str = ""
+    """What tells this system from others, where its URL does not stay the same."""
 
     @property
     def read_root(self) -> str:
@@ -50,7 +54,7 @@ class SapTarget:
     @property
     def fingerprint(self) -> str:
         """A hash that tells targets apart without naming a host."""
-        return hash_json([self.base, self.client, self.write_service, self.table])
+        return hash_json([self.system or self.base, self.client, self.write_service, self.table])
 
 
 def parse_target(odata: str, client: str, *, table: str = STATUS_TABLE) -> SapTarget:
@@ -82,6 +86,18 @@ def parse_target(odata: str, client: str, *, table: str = STATUS_TABLE) -> SapTa
     if named is None:
         return SapTarget("/".join([origin, *segments]), client, table=table)
     return _at_service(origin, segments, named, client, table)
+
+
+def check_run_id(run_id: str) -> str:
+    """A run id.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    if not RUN_ID_PATTERN.fullmatch(run_id):
+        hint = "Use up to 32 letters, digits, _ and -: RUN_123."
+        raise InvalidInput("sap.run_id", f"{run_id[:40]!r} cannot be a run id", hint)
+    return run_id
 
 
 def _at_service(origin: str, segments: list[str], named: int, client: str, table: str) -> SapTarget:

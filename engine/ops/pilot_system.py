@@ -1,0 +1,124 @@
+"""Which SAP system a command means, and everything that is opened to talk to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from engine.errors import InvalidInput, NotFound
+from engine.sap.client import EntitySource, open_service
+from engine.sap.connection import SapConnection
+from engine.sap.credentials import find_credentials
+from engine.sap.outbox import Outbox
+from engine.sap.pseudonym import Pseudonymizer, TenantKeyFile
+from engine.sap.pull import SupplierReader
+from engine.sap.retry import Pacer
+from engine.sap.target import STATUS_TABLE, SapTarget, parse_target
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+
+DEMO: Final = "demo"
+DEMO_CLIENT: Final = "100"
+
+
+def sap_folder(ctx: EngineContext) -> Path:
+    """Where the pilot keeps its files."""
+    return ctx.settings.state_dir / "sap"
+
+
+def tenant_keys(ctx: EngineContext) -> TenantKeyFile:
+    """The secrets of this environment's tenant."""
+    return TenantKeyFile(sap_folder(ctx) / "tenant-keys.json", ctx.random_bytes)
+
+
+def open_outbox(ctx: EngineContext) -> Outbox:
+    """The ledger of write-backs."""
+    return Outbox(sap_folder(ctx) / "outbox.sqlite")
+
+
+@contextmanager
+def open_system(
+    ctx: EngineContext,
+    odata: str | None,
+    client: str | None,
+    *,
+    table: str = STATUS_TABLE,
+    ca_file: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[SapConnection]:
+    """Connect to the system that was named, by flag or variable; the demonstration brings its own.
+
+    Raises:
+        InvalidInput: No system is named, or it is misspelt.
+    """
+    url = odata or environ.get("SAP_URL", "")
+    number = client if client is not None else environ.get("SAP_CLIENT", "")
+    if not url and ctx.env == DEMO:
+        with _simulated(ctx) as simulated:
+            target = replace(parse_target(simulated, DEMO_CLIENT, table=table), system=DEMO)
+            with _connected(ctx, target, ca_file=None, environ={}) as connection:
+                yield connection
+        return
+    if not url:
+        hint = "Give --odata https://HOST:PORT or set SAP_URL; --env demo brings a simulated system."
+        raise InvalidInput("sap.no_url", "No SAP system is named", hint)
+    target = parse_target(url, number, table=table)
+    with _connected(ctx, target, ca_file=ca_file, environ=environ) as connection:
+        yield connection
+
+
+def supplier_source(connection: SapConnection) -> EntitySource:
+    """The suppliers of a system.
+
+    Raises:
+        NotFound: Its service has no such entity set.
+        EngineError: What the server answers.
+    """
+    target = connection.target
+    service = open_service(connection, target.read_root, what=f"open {target.read_service}")
+    names = [entity_set.name for entity_set in service.schema.entity_sets]
+    if target.read_set not in names:
+        hint = f"It has {', '.join(sorted(names)[:8]) or 'none'}; name one of them at the end of --odata."
+        raise NotFound("sap.set_missing", f"{target.read_service} has no {target.read_set}", hint)
+    return EntitySource(connection, service, target.read_root, target.read_set)
+
+
+def supplier_reader(
+    ctx: EngineContext,
+    connection: SapConnection,
+    pseudonymizer: Pseudonymizer,
+    *,
+    page_size: int,
+    condition: str = "",
+) -> SupplierReader:
+    """A reader of the system's suppliers that tells how far it is."""
+    source = supplier_source(connection)
+    return SupplierReader(source, pseudonymizer, condition=condition, page_size=page_size, emit=ctx.emit)
+
+
+@contextmanager
+def _connected(
+    ctx: EngineContext, target: SapTarget, *, ca_file: str | None, environ: Mapping[str, str]
+) -> Iterator[SapConnection]:
+    pacer = Pacer(clock=ctx.clock, emit=ctx.emit)
+    connection = SapConnection(target, find_credentials(environ), pacer, ca_file=ca_file)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _simulated(ctx: EngineContext) -> Iterator[str]:
+    """The demonstration's own system, which keeps what was written to it."""
+    from engine.sap.simulator import SimulatorServer
+
+    folder = sap_folder(ctx)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with SimulatorServer(folder / "simulator.sqlite", today=ctx.clock.now().date()) as simulator:
+        yield simulator.url
