@@ -258,4 +258,6 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "verifier_url": _url,
     "prometheus_url": _url,
     "prometheus_match": _matching(MATCH_PATTERN),
+    "metrics_exposed": _switch,
+    **SERVICE_CONVERTERS,
 }

@@ -18,15 +18,19 @@ def run_verifier(
     replica: Annotated[
         str, Arg("Stable name of this replica, under which its evidence is kept.", metavar="NAME")
     ] = "local",
+    workers: Annotated[int, Arg("Processes that share the address; SIGHUP renews them one by one.", metavar="N")] = 1,
     drift_gate: Annotated[bool, Arg("Let /readyz say no while a gate is closed.")] = False,
 ) -> None:
     """Run the verifier API until Ctrl-C or SIGTERM."""
     from engine.errors import InvalidInput
-    from engine.verifier import serve
+    from engine.verifier import serve, serve_workers
 
     if not 0 <= port <= HIGHEST_PORT:
         raise InvalidInput("serve.port", f"{port} is no port", f"Give a --port from 1 to {HIGHEST_PORT}, or 0.")
-    serve(ctx.settings, host=host, port=port, replica=replica, drift_gate=drift_gate)
+    if workers == 1:
+        serve(ctx.settings, host=host, port=port, replica=replica, drift_gate=drift_gate)
+    else:
+        serve_workers(ctx.settings, workers=workers, host=host, port=port, replica=replica, drift_gate=drift_gate)
 
 
 COMMAND = Operation(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ class Child(threading.Thread):
     Args:
         name: For its log file, `NAME.log`.
         command: Makes its command line, anew for each start.
-        log_dir: Where what it writes to stderr goes.
+        log_dir: Where what it writes to stderr goes; None: where this process writes its own.
         clock: Times how long it ran.
         on_line: Gets the first line it writes to stdout, each time it starts; None when it writes none.
         environ: Variables it gets beside those of this process.
@@ -44,7 +45,7 @@ class Child(threading.Thread):
         name: str,
         command: Callable[[], Sequence[str]],
         *,
-        log_dir: Path,
+        log_dir: Path | None,
         clock: Clock,
         on_line: Callable[[str], None] | None = None,
         environ: Mapping[str, str] | None = None,
@@ -53,7 +54,7 @@ class Child(threading.Thread):
         super().__init__(name=f"supervise-{name}", daemon=True)
         self.label = name
         self._command = command
-        self._log = log_dir / f"{name}.log"
+        self._log = log_dir / f"{name}.log" if log_dir else None
         self._clock = clock
         self._on_line = on_line
         self._environ = {**os.environ, **(environ or {})}
@@ -86,6 +87,8 @@ class Child(threading.Thread):
     def stop(self) -> None:
         """End the process in order, or kill it when it takes too long. Returns when it is gone."""
         self._stopping.set()
+        if not self.is_alive():
+            return
         with self._lock:
             process = self._process
         if process is not None:
@@ -93,7 +96,7 @@ class Child(threading.Thread):
         self.join()
 
     def _run_once(self) -> None:
-        with self._lock, self._log.open("ab") as log:
+        with self._lock, self._log.open("ab") if self._log else nullcontext() as log:
             if self._stopping.is_set():
                 return
             # A session of its own: Ctrl-C in the terminal is for the console, which then ends its children in order.

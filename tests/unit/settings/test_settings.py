@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,14 @@ def test_no_file_means_defaults_and_a_directory_is_an_error(tmp_path: Path) -> N
     assert load_settings({}, tmp_path / "none.toml", {}) == Settings()
     with pytest.raises(InvalidInput, match="directory"):
         load_settings({}, tmp_path, {})
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
+def test_every_setting_can_be_set_by_a_variable(field: Field[Any]) -> None:
+    """A setting without a converter would be ignored, which is the one thing that must not happen."""
+    impossible = "" if "Path" in str(field.type) else "\x00"
+    with pytest.raises(InvalidInput, match=field.name):
+        load_settings({f"CAPCTL_{field.name.upper()}": impossible}, None, {})
 
 
 def test_the_document_lists_every_setting_with_its_default() -> None:
