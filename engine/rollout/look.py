@@ -72,6 +72,7 @@ def _entry(change: RolloutChange) -> HistoryEntry:
         percent=to_percent(change.state.basis_points),
         reason=change.state.reason,
         revision=change.state.revision,
+        break_glass=change.evidence.get("break_glass") is True,
     )
 
 

@@ -40,6 +40,8 @@ class HistoryEntry:
     """Where it left the rollout."""
     reason: str
     revision: int
+    break_glass: bool = False
+    """Whether it passed a gate that was not open: somebody must review that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,3 +149,13 @@ def test_starting_again_keeps_the_plan(running: Cli) -> None:
     assert running("rollout", "rollback").code == 0
     assert running("rollout", "start").code == 0
     assert running("rollout", "show", "--output", "json").data["rollout"]["plan"] == before
+
+
+def test_break_glass_is_still_seen_in_the_history_when_it_is_over(started: Cli) -> None:
+    """It leaves something to review: a promotion that no gate let through must not look like the others."""
+    started("rollout", "promote", "--break-glass", "--reason", "outage")
+    started("rollout", "rollback")
+    shown = started("rollout", "show")
+    assert "promote, BREAK-GLASS" in shown.out
+    entries = started("rollout", "show", "--output", "json").data["history"]
+    assert [entry["break_glass"] for entry in entries] == [False, True, False]

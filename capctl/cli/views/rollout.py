@@ -81,9 +81,13 @@ def steps(state: RolloutState) -> Table:
 def history(entries: Sequence[HistoryEntry]) -> Table:
     """The latest transitions, newest first."""
     rows: list[Sequence[Cell]] = [
-        [moment(e.at), f"{e.revision}", e.action, f"{e.percent} %", e.actor, e.reason] for e in entries
+        [moment(e.at), f"{e.revision}", _action(e), f"{e.percent} %", e.actor, e.reason] for e in entries
     ]
     return Table(["at", "rev", "action", "enforced", "by", "reason"], rows)
+
+
+def _action(entry: HistoryEntry) -> Cell:
+    return Toned(f"{entry.action}, BREAK-GLASS", Tone.BAD) if entry.break_glass else entry.action
 
 
 def plan(result: PlanView) -> Iterator[Block]:
