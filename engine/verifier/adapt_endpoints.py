@@ -60,11 +60,10 @@ class AdaptEndpoints:
             raise _malformed("has options that are no object")
         _known(options, OPTIONS, "option")
         request = self._request(options)
-        candidate = document.get("candidate")
         return adapt(
             self._runtime.ctx.catalog,
             baseline=self._baseline(document),
-            candidate=None if candidate is None else self._published(candidate),
+            candidate=self._published(document["candidate"]) if "candidate" in document else None,
             context=_context(document.get("context"), request),
             request=request,
             weights=_weights(options),
@@ -72,9 +71,9 @@ class AdaptEndpoints:
         )
 
     def _request(self, options: dict[str, Any]) -> AdaptRequest:
-        enforce, at = options.get("enforce", False), options.get("at")
+        enforce, at = options.get("enforce", False), options.get("at", "")
         limit, selector = options.get("drift_max_ratio", DEFAULT_DRIFT_MAX), options.get("selector", Selector.BASIC)
-        if not isinstance(enforce, bool) or not (at is None or isinstance(at, str)):
+        if not isinstance(enforce, bool) or not isinstance(at, str):
             raise _malformed("has an option of the wrong type")
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not isinstance(selector, str):
             raise _malformed("has an option of the wrong type")
@@ -83,16 +82,15 @@ class AdaptEndpoints:
             basis_points=parse_percent(options.get("rollout_percent", 0)),
             drift_max_ratio=limit,
             selector=selector,
-            at=self._runtime.clock.now() if at is None else from_rfc3339(at),
+            at=from_rfc3339(at) if "at" in options else self._runtime.clock.now(),
         )
 
     def _baseline(self, document: dict[str, Any]) -> PolicyIR:
-        policy_id, ir = document.get("policy_id"), document.get("ir")
-        if (policy_id is None) == (ir is None):
+        if ("policy_id" in document) == ("ir" in document):
             raise _malformed("needs either policy_id or ir")
-        if ir is None:
-            return self._published(policy_id)
-        data = canonical_json(ir)
+        if "policy_id" in document:
+            return self._published(document["policy_id"])
+        data = canonical_json(document["ir"])
         if len(data) > MAX_INLINE_IR_BYTES:
             raise InvalidInput(
                 "ir.too_large", f"The IR is larger than {MAX_INLINE_IR_BYTES // 1024} KiB", "Publish it, and name it."
@@ -110,9 +108,9 @@ def _context(context: Any, request: AdaptRequest) -> Any:
 
 
 def _weights(options: dict[str, Any]) -> dict[str, float] | None:
-    weights = options.get("weights")
-    if weights is None:
+    if "weights" not in options:
         return None
+    weights = options["weights"]
     if options.get("selector") != Selector.WEIGHTED:
         raise InvalidInput("adapt.unused_weights", "weights have no effect here", 'Add "selector": "weighted".')
     if not isinstance(weights, dict):

@@ -110,6 +110,7 @@ async def _lifespan(runtime: Runtime, store_thread: StoreThread) -> AsyncIterato
 
 def _problem(request: Request, error: Exception) -> Response:
     known = cast(EngineError, error)
+    request.scope["state"]["problem"] = known.code
     body = problem_document(known, request.scope["state"]["request_id"])
     return Response(body, status_code=status_of(known), headers=problem_headers(known))
 

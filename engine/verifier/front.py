@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.errors import EngineError
 from engine.verifier.body import ClientGone
 from engine.verifier.failures import describe
+from engine.verifier.logs import method_of, route_of
 from engine.verifier.problems import UNEXPECTED, RequestError, problem_document, problem_headers, status_of
 from engine.verifier.runtime import Runtime
 from engine.verifier.tls import PEER_REFUSED
@@ -57,20 +58,14 @@ class FrontDoor:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given_id = host = b""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                given_id = value
-            elif name == b"host":
-                host = value
-        request_id = given_id.decode() if _REQUEST_ID.fullmatch(given_id) else self._new_id()
-        scope.setdefault("state", {})["request_id"] = request_id
-        started = False
+        request_id, host = self._introduced(scope)
+        status = 0
+        began = self._runtime.clock.monotonic()
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 headers = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if self._runtime.health.draining:
                     headers.append((b"connection", b"close"))
@@ -86,9 +81,23 @@ class FrontDoor:
         except ClientGone:
             return
         except Exception as error:
-            _log.error("request %s: %s", request_id, describe(error))
-            if not started:
+            _log.error(describe(error), extra={"request_id": request_id})
+            if not status:
                 await send_problem(UNEXPECTED, scope, send_with_id)
+        if status >= 400 or scope["method"] == "PUT":
+            _log_answer(scope, status, self._runtime.clock.monotonic() - began)
+
+    def _introduced(self, scope: Scope) -> tuple[str, bytes]:
+        """The request's id, which it keeps from here on, and the host it is addressed to."""
+        given_id = host = b""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                given_id = value
+            elif name == b"host":
+                host = value
+        request_id = given_id.decode() if _REQUEST_ID.fullmatch(given_id) else self._new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        return request_id, host
 
     def _require_welcome(self, scope: Scope, host: bytes) -> None:
         if scope["state"].get(PEER_REFUSED):
@@ -97,9 +106,27 @@ class FrontDoor:
             raise RequestError(400, "http.wrong_host", "This service does not answer to that host name")
 
 
+def _log_answer(scope: Scope, status: int, elapsed_s: float) -> None:
+    """Log a request that was refused, failed or changed something; the many others are counted."""
+    state = scope["state"]
+    fields = {
+        "request_id": state["request_id"],
+        "method": method_of(scope["method"]),
+        "route": route_of(scope["path"]),
+        "status": status,
+        "duration_ms": round(elapsed_s * 1000, 3),
+    }
+    if "problem" in state:
+        fields["code"] = state["problem"]
+    if "principal" in state:
+        fields |= {"actor": state["principal"].actor, "client": state["principal"].client}
+    _log.log(logging.ERROR if status >= 500 else logging.INFO, "request", extra=fields)
+
+
 async def send_problem(error: EngineError, scope: Scope, send: Send) -> int:
     """Answer with the problem document of an error, and return the status sent."""
     status = status_of(error)
+    scope["state"]["problem"] = error.code
     body = problem_document(error, scope["state"]["request_id"])
     headers = problem_headers(error)
     await send_body(status, body, [(name.encode(), value.encode()) for name, value in headers.items()], send)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from engine.verifier.store_thread import StoreThread
 
 MEMBERS: Final = frozenset({"policy", "lint_mode", "persist"})
 LINT_MODES: Final = ("strict", "relaxed")
+_log = logging.getLogger("capctl.verifier")
 FILE: Final = "policy"
 """How findings name a source that came without a file."""
 
@@ -60,6 +62,7 @@ class PolicyEndpoints:
             actor = request.scope["state"]["principal"].actor
             await self._store_thread.run(partial(self._publish, ir, source, actor))
             await self._store_thread.run(self._runtime.refresh)
+            _log.info("policy published", extra={"request_id": request.scope["state"]["request_id"], "actor": actor})
         answer = {
             "policy_id": ir.policy_id,
             "policy_hash": ir.policy_hash,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import sys
@@ -16,6 +15,7 @@ from engine.bootstrap import open_context
 from engine.settings import Settings
 from engine.verifier.assembly import Service, assemble
 from engine.verifier.listening import announce, check_address, listen, url_of
+from engine.verifier.logs import configure_logs
 from engine.verifier.runtime import Runtime
 from engine.verifier.tls import http_protocol, server_context
 
@@ -56,7 +56,7 @@ def serve(
         InvalidInput: The address is none, or settings contradict each other.
         Unavailable: The port, a key or a certificate cannot be had.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logs(replica)
     context = server_context(settings)
     runtime = Runtime(open_context(settings, actor=f"verifier-{replica}"), replica=replica)
     service = assemble(runtime, drift_gate=drift_gate)

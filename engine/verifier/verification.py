@@ -125,11 +125,11 @@ def _inline(unverified_ir: Any, options: Mapping[str, Any], serving: Serving, no
     unknown = options.keys() - INLINE_OPTIONS
     if unknown:
         raise _malformed(f"has an unknown option {min(unknown)[:40]!r}", f"Known: {', '.join(sorted(INLINE_OPTIONS))}.")
-    at, enforce = options.get("at"), options.get("enforce", False)
-    if not isinstance(enforce, bool) or not (at is None or isinstance(at, str)):
+    at, enforce = options.get("at", ""), options.get("enforce", False)
+    if not isinstance(enforce, bool) or not isinstance(at, str):
         raise _malformed("has an option of the wrong type", "enforce is true or false; at is a time in RFC 3339.")
     checked = Options(
-        at=now if at is None else from_rfc3339(at),
+        at=from_rfc3339(at) if "at" in options else now,
         enforce=enforce,
         rollout_percent=options.get("rollout_percent", 0),
         drift_max_ratio=options.get("drift_max_ratio", 0.005),
