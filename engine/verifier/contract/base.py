@@ -6,7 +6,6 @@ They validate JSON data as `strict_json` reads it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
@@ -47,12 +46,6 @@ def _time(text: str) -> str:
     return text
 
 
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("not a finite number")
-    return number
-
-
 def _percent(value: Any) -> Any:
     try:
         parse_percent(value)
@@ -91,8 +84,8 @@ Time: TypeAlias = Annotated[
 
 Text: TypeAlias = Annotated[str, Field(max_length=MAX_STRING)]
 Whole: TypeAlias = Annotated[int, Field(ge=0)]
-Ratio: TypeAlias = Annotated[float, AfterValidator(_finite), Field(ge=0, le=1, description="A share in 0..1.")]
-Number: TypeAlias = Annotated[float, AfterValidator(_finite)]
+Ratio: TypeAlias = Annotated[float, Field(ge=0, le=1, description="A share in 0..1.")]
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 GivenNumber: TypeAlias = Annotated[float, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 """A number that a caller sends: what every JSON reader keeps exactly (RFC 7493, section 2.2)."""
 GivenPolicyId: TypeAlias = Annotated[str, Field(examples=["lksg.v1"])]

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from engine.policy.names import ID_PATTERN
 from engine.verifier.contract import examples
 from engine.verifier.contract.adaptation import Adaptation, AdaptivePlan, AdaptRequest
+from engine.verifier.contract.base import anchored
 from engine.verifier.contract.codes import (
     ASKS_THE_REGISTRY,
     EVERY_REQUEST,
@@ -32,7 +34,7 @@ POLICY_QUERY: Final = Parameter(
     "policy_id",
     "query",
     "The policy; may be left out while one alone has a rollout.",
-    {"type": "string"},
+    {"type": "string", "pattern": anchored(ID_PATTERN.pattern)},
     example="lksg.v1",
 )
 REVISION_TAG: Final = {"ETag": "The rollout's revision, for `If-Match`."}
@@ -247,7 +249,9 @@ ENDPOINTS: Final = (
                 ),
             )
         },
-        problems=problems(EVERY_REQUEST, WITH_TOKEN, ASKS_THE_REGISTRY, {404: "rollout.none rollout.which"}),
+        problems=problems(
+            EVERY_REQUEST, WITH_TOKEN, ASKS_THE_REGISTRY, {404: "rollout.none rollout.which", 422: "rollout.malformed"}
+        ),
     ),
     Endpoint(
         id="changeRollout",
@@ -294,7 +298,9 @@ ENDPOINTS: Final = (
         description="Windows, the evidence of the current step, the gate, the rules behind the drift, the replicas.",
         parameters=(replace(POLICY_QUERY, description="The policy; every policy with a rollout when left out."),),
         answers={200: Answer("Drift by policy.", DriftAnswer)},
-        problems=problems(EVERY_REQUEST, WITH_TOKEN, ASKS_THE_REGISTRY, {404: "rollout.none"}),
+        problems=problems(
+            EVERY_REQUEST, WITH_TOKEN, ASKS_THE_REGISTRY, {404: "rollout.none", 422: "rollout.malformed"}
+        ),
     ),
 )
 """By subject, reading before changing."""

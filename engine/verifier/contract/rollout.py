@@ -11,7 +11,6 @@ from engine.rollout.plan import parse_percent
 from engine.rollout.state import FULL, Phase
 from engine.verifier.contract.base import (
     GivenPercent,
-    GivenPolicyId,
     Hash,
     Model,
     Number,
@@ -35,7 +34,7 @@ def _one_line(text: str) -> str:
 
 
 BasisPoints: TypeAlias = Annotated[int, Field(ge=0, le=FULL)]
-Reason: TypeAlias = Annotated[str, AfterValidator(_one_line), Field(max_length=MAX_REASON)]
+Reason: TypeAlias = Annotated[str, Field(max_length=MAX_REASON), AfterValidator(_one_line)]
 OptionalRatio: TypeAlias = Ratio | None
 
 
@@ -127,7 +126,7 @@ class RolloutChanged(Model):
 class PercentChange(Model):
     """Enforce a share of the requests. Going up passes the gate; 0 rolls back, which always works."""
 
-    policy_id: GivenPolicyId = absent()
+    policy_id: PolicyId = absent()
     """May be left out while one policy alone has a rollout."""
     percent: GivenPercent
     reason: Reason = ""
@@ -145,7 +144,7 @@ class PercentChange(Model):
 class PauseChange(Model):
     """Hold enforcement where it is, or go on."""
 
-    policy_id: GivenPolicyId = absent()
+    policy_id: PolicyId = absent()
     """May be left out while one policy alone has a rollout."""
     paused: bool
     reason: Reason = ""

@@ -41,7 +41,7 @@ class InlineOptions(Model):
         float, Field(ge=0, le=100, json_schema_extra={"multipleOf": 0.01}), AfterValidator(_in_hundredths)
     ] = 0
     drift_max_ratio: Ratio = 0.005
-    at: Time | None = None
+    at: Time = absent()
     """The evaluation time; now without it. With it, equal requests have equal results."""
 
 
