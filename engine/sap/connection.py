@@ -99,7 +99,6 @@ class SapConnection:
         answer = self._ask(url, {"Accept": accept})
         if answer.status_code != 200:
             raise error_of(read_fault(answer.status_code, answer.content), what)
-        self._logged_on = True
         return answer
 
     def write(
@@ -165,6 +164,7 @@ class SapConnection:
             if answer.status_code in PASSING and attempt < ATTEMPTS:
                 self.pacer.failed(attempt, f"SAP answered {answer.status_code}")
             elif not self._refused_unexecuted(answer, attempt):
+                self._logged_on = self._logged_on or answer.status_code == 200
                 return answer
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
@@ -187,8 +187,9 @@ class SapConnection:
         if answer.status_code == 403 and answer.headers.get("x-csrf-token", "").lower() == "required":
             # A token ends with its session; that a fresh one is refused too has another cause.
             return attempt < TOKEN_ATTEMPTS and self._tokens.pop(root, None) is not None
-        if answer.status_code == 401 and self._logged_on:
-            # The session has ended. The password has worked before, so one more logon does not lock the user.
+        if answer.status_code == 401 and self._logged_on and attempt < TOKEN_ATTEMPTS:
+            # The session has ended. The password has worked before, so one more logon does not lock the user; what
+            # follows must succeed before there is another.
             self._logged_on = False
             self._http.cookies.clear()
             self._tokens.clear()

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 SUPPLIER_ID: Final = "SupplierId"
 REGION: Final = "Jurisdiction"
@@ -26,6 +26,8 @@ SANCTION_FLAG: Final = "SanctionFlag"
 REQUIRED: Final = (SUPPLIER_ID, REGION, LAST_AUDIT)
 OPTIONAL: Final = (TIER, SANCTION_FLAG, RISK_SCORE, GRIEVANCE_CHANNEL)
 
+FLAGS: Final = (GRIEVANCE_CHANNEL, SANCTION_FLAG)
+
 FIRST_YEAR: Final = 1753
 """Edm.DateTime begins here, and systems without null write its first day."""
 LAST_YEAR: Final = 9999
@@ -34,13 +36,22 @@ DEFAULT_SCALE: Final = 2
 Record = dict[str, Any]
 
 
-def supplier_record(values: Mapping[str, Any], pseudonym: Callable[[str], str], *, risk_scale: int | None) -> Record:
+class Shape(NamedTuple):
+    """What the metadata says of the properties that are mapped."""
+
+    risk_scale: int | None = None
+    """Decimals of the risk score."""
+    text_flags: frozenset[str] = frozenset({SANCTION_FLAG})
+    """Flags that are a character, as ABAP has them: blank, which is no, may come as null."""
+
+
+def supplier_record(values: Mapping[str, Any], pseudonym: Callable[[str], str], shape: Shape) -> Record:
     """A supplier's record in a context.
 
     Args:
         values: By property, typed as pyodata reads them.
         pseudonym: Makes the keyed hash of a supplier number.
-        risk_scale: Decimals of the risk score in the metadata.
+        shape: What the metadata says of them.
 
     Raises:
         ValueError: There is no supplier number.
@@ -51,9 +62,9 @@ def supplier_record(values: Mapping[str, Any], pseudonym: Callable[[str], str], 
     region, audit = text(values.get(REGION)), day(values.get(LAST_AUDIT))
     variables = {
         "tier": whole_number(values.get(TIER)),
-        "risk_score": number(values.get(RISK_SCORE), scale=risk_scale),
-        "grievance_channel": flag(values.get(GRIEVANCE_CHANNEL)),
-        "sanction_flag": flag(values.get(SANCTION_FLAG)),
+        "risk_score": number(values.get(RISK_SCORE), scale=shape.risk_scale),
+        "grievance_channel": flag(values.get(GRIEVANCE_CHANNEL), is_text=GRIEVANCE_CHANNEL in shape.text_flags),
+        "sanction_flag": flag(values.get(SANCTION_FLAG), is_text=SANCTION_FLAG in shape.text_flags),
     }
     return {
         "supplier_hash": pseudonym(supplier_id),
@@ -96,10 +107,10 @@ def whole_number(value: Any) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def flag(value: Any) -> bool | None:
+def flag(value: Any, *, is_text: bool = False) -> bool | None:
     """A boolean, or ABAP's flag (`X` and blank); None for anything else, which is neither yes nor no."""
     if isinstance(value, bool):
         return value
-    if not isinstance(value, str):
-        return None
-    return {"X": True, "": False}.get(value.strip().upper())
+    if value is None and is_text:
+        return False
+    return {"X": True, "": False}.get(value.strip().upper()) if isinstance(value, str) else None

@@ -14,7 +14,7 @@ from typing import Any, Final
 from engine.context import Progress, ignore_progress
 from engine.errors import Refused
 from engine.sap.client import DEFAULT_PAGE_SIZE, EntitySource
-from engine.sap.mapping import OPTIONAL, REQUIRED, RISK_SCORE, SUPPLIER_ID, Record, supplier_record
+from engine.sap.mapping import FLAGS, OPTIONAL, REQUIRED, RISK_SCORE, SUPPLIER_ID, Record, Shape, supplier_record
 from engine.sap.pseudonym import Pseudonymizer
 
 DIGEST_BYTES: Final = 12
@@ -67,6 +67,13 @@ class SupplierReader:
         self.absent = tuple(name for name in OPTIONAL if name not in source.properties)
         """Properties that would be used and that this system does not have."""
 
+    @property
+    def _shape(self) -> Shape:
+        properties = self._source.properties
+        risk = properties.get(RISK_SCORE)
+        flags = (name for name in FLAGS if name in properties and properties[name].edm == "Edm.String")
+        return Shape(risk.scale if risk else None, frozenset(flags))
+
     def suppliers(self) -> Iterator[Supplier]:
         """Every supplier with its record.
 
@@ -74,9 +81,9 @@ class SupplierReader:
             Refused: One came twice or has no number, or another number of them came than SAP counted.
         """
         selected = [name for name in (*REQUIRED, *OPTIONAL) if name not in self.absent]
-        risk = self._source.properties.get(RISK_SCORE)
+        shape = self._shape
         for values in self._rows(selected, "pulling"):
-            record = supplier_record(values, self._pseudonymizer.supplier, risk_scale=risk.scale if risk else None)
+            record = supplier_record(values, self._pseudonymizer.supplier, shape)
             yield Supplier(values[SUPPLIER_ID], record)
 
     def numbers(self) -> Iterator[tuple[str, str]]:
