@@ -33,7 +33,7 @@ def run_checks(ctx: EngineContext, policy_id: Callable[[], str]) -> Diagnosis:
     """
     checks = [_python(), _locale(), _terminal(), _clock(ctx), _disk(ctx)]
     try:
-        checks += [_store(ctx), *_registered(ctx, policy_id())]
+        checks += [_store(ctx), _audit(ctx), *_registered(ctx, policy_id())]
     except EngineError as error:
         checks.append(Check("store", "fail", error.message, error.hint))
     return Diagnosis(ctx.env, tuple(checks))
@@ -99,6 +99,16 @@ def _store(ctx: EngineContext) -> Check:
     if not os.access(path, os.W_OK):
         return Check("store", "fail", "the registry can be read, not written", f"Make {path.name} writable for you.")
     return Check("store", "ok", f"{path.name}, {path.stat().st_size // 1024:,} kB, audit trail unbroken")
+
+
+def _audit(ctx: EngineContext) -> Check:
+    from engine.ops.coverage import coverage_problem
+
+    problem = coverage_problem(ctx)
+    if problem:
+        return Check("audit", "fail", problem.removeprefix("audit: "), "capctl audit verify; see docs/audit.md")
+    covered = ctx.store.audit_state().covered.size
+    return Check("audit", "ok", f"{covered:,} of {ctx.store.audit_head().seq:,} records signed, kept in a second place")
 
 
 def _registered(ctx: EngineContext, policy_id: str) -> Iterator[Check]:

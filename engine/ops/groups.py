@@ -32,6 +32,7 @@ GROUPS: Final[dict[str, Group]] = {
     "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
     "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
     "openapi": Group("engine.ops.openapi", "The contract of the HTTP API"),
+    "audit": Group("engine.ops.audit", "See who did what when, and prove that nobody altered it"),
     "demo": Group("engine.ops.demo", "Run everything embedded, with traffic"),
     "doctor": Group("engine.ops.doctor"),
 }

@@ -17,6 +17,11 @@ def rollout_service(ctx: "EngineContext", source: str | None = None) -> "Rollout
 
 def snapshot(ctx: "EngineContext", policy: str, source: str | None = None) -> "ControlSnapshot":
     """Everything about a policy's rollout at this moment, on the evidence of a source (None: the configured one)."""
+    from dataclasses import replace
+
+    from engine.ops.coverage import coverage_problem
     from engine.rollout.look import take_snapshot
 
-    return take_snapshot(ctx.store, rollout_service(ctx, source), ctx.clock, policy)
+    taken = take_snapshot(ctx.store, rollout_service(ctx, source), ctx.clock, policy)
+    problem = coverage_problem(ctx)
+    return replace(taken, problems=(*taken.problems, problem)) if problem else taken
