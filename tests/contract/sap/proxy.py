@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 NUMBER = re.compile(rb'"SupplierId":\s*"([^"]*)"')
@@ -48,7 +48,7 @@ Plan = Callable[[Seen], str]
 
 REFUSED = {
     "throttle": b"HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
-    "throttle_date": b"HTTP/1.1 429 Too Many\r\nRetry-After: Thu, 01 Jan 2026 00:00:09 GMT\r\nContent-Length: 0\r\n\r\n",
+    "throttle_date": b"HTTP/1.1 429 -\r\nRetry-After: Thu, 01 Jan 2026 00:00:09 GMT\r\nContent-Length: 0\r\n\r\n",
     "throttle_nonsense": b"HTTP/1.1 429 Too Many\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n",
     "throttle_past": b"HTTP/1.1 429 Too Many\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n",
     "csrf_expired": b"HTTP/1.1 403 Forbidden\r\nX-CSRF-Token: Required\r\nContent-Length: 0\r\n\r\n",
@@ -58,6 +58,34 @@ REFUSED = {
 """Faults that certainly leave a request unexecuted, and say so."""
 UNAVAILABLE = b"HTTP/1.1 503 Unavailable\r\nContent-Type: text/html\r\nContent-Length: 12\r\n\r\n<html>busy\r\n"
 LOGIN_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 19\r\n\r\n<html>Log on</html>"
+
+
+class Fault(NamedTuple):
+    """What becomes of a request."""
+
+    deliveries: int
+    """How often it reaches the server."""
+    answer: bytes | str
+    """What the client gets: these bytes, or the server's answer `whole`, `cut`, or `none` of it, or a `reset`."""
+    late: bool = False
+    """Whether it reaches the server only after the client's next request."""
+
+
+FAULTS = {
+    "": Fault(1, "whole"),
+    "lost_before": Fault(0, "none"),
+    "lost_after": Fault(1, "none"),
+    "reset_before": Fault(0, "reset"),
+    "reset_after": Fault(1, "reset"),
+    "truncated": Fault(1, "cut"),
+    "error_before": Fault(0, UNAVAILABLE),
+    "error_after": Fault(1, UNAVAILABLE),
+    "login_page": Fault(0, LOGIN_PAGE),
+    "login_page_after": Fault(1, LOGIN_PAGE),
+    "repeated": Fault(2, "whole"),
+    "late": Fault(0, UNAVAILABLE, late=True),
+    **{name: Fault(0, answer) for name, answer in REFUSED.items()},
+}
 
 
 class FaultProxy:
@@ -121,50 +149,29 @@ class FaultProxy:
         self.seen.append(Seen(method, target, body, fault))
         # One request a connection, in both directions.
         request = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", head)[:-2] + b"connection: close\r\n\r\n" + body
-        await self._do(fault, request, writer)
+        await self._do(FAULTS[fault], request, writer)
 
-    async def _do(self, fault: str, request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _do(self, fault: Fault, request: bytes, writer: asyncio.StreamWriter) -> None:
         for held in self._held:
             await self._forward(held)
-        self._held.clear()
-        if fault in REFUSED:
-            return await self._send(writer, REFUSED[fault])
-        match fault:
-            case "":
-                await self._send(writer, await self._forward(request))
-            case "lost_before":
-                return None
-            case "lost_after":
-                await self._forward(request)
-            case "reset_before" | "reset_after":
-                if fault == "reset_after":
-                    await self._forward(request)
+        self._held = [request] if fault.late else []
+        answer = b""
+        for _ in range(fault.deliveries):
+            answer = await self._forward(request)
+        match fault.answer:
+            case "none":
+                return
+            case "reset":
                 # Lingering for no time makes the kernel send RST instead of FIN.
                 linger = struct.pack("ii", 1, 0)
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            case "error_before":
-                await self._send(writer, UNAVAILABLE)
-            case "error_after":
-                await self._forward(request)
-                await self._send(writer, UNAVAILABLE)
-            case "truncated":
-                answer = await self._forward(request)
-                await self._send(writer, answer[: len(answer) * 2 // 3])
-            case "login_page":
-                await self._send(writer, LOGIN_PAGE)
-            case "login_page_after":
-                await self._forward(request)
-                await self._send(writer, LOGIN_PAGE)
-            case "repeated":
-                await self._forward(request)
-                await self._send(writer, await self._forward(request))
-            case "late":
-                # It reaches the server after the client has given up and looked.
-                self._held.append(request)
-                await self._send(writer, UNAVAILABLE)
-            case _:
-                raise AssertionError(fault)
-        return None
+                return
+            case "cut":
+                answer = answer[: len(answer) * 2 // 3]
+            case bytes() as written:
+                answer = written
+        writer.write(answer)
+        await writer.drain()
 
     async def _forward(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*self._upstream)
@@ -173,10 +180,6 @@ class FaultProxy:
         answer = await reader.read()
         writer.close()
         return answer
-
-    async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        writer.write(data)
-        await writer.drain()
 
 
 def blind_repeats(seen: list[Seen]) -> list[bytes]:

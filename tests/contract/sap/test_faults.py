@@ -89,8 +89,10 @@ def test_a_fault_in_front_of_cap(cap_server: Server, adapter: MakeAdapter, fault
 def test_without_a_unique_key_a_fault_still_makes_no_duplicate(
     simulate: Simulate, adapter: MakeAdapter, fault: str
 ) -> None:
-    """What is not written twice by us is not there twice, even where SAP would take it. (A commit that lands after we
-    looked, and a proxy that repeats by itself, are beyond any client.)"""
+    """What we do not write twice is not there twice, even where SAP would take it.
+
+    A commit that lands after we looked, and a proxy that repeats by itself, are beyond any client.
+    """
     simulator = simulate(unique_key=False)
     with FaultProxy(simulator.url, only(fault, writes=True, times=2)) as proxy:  # type: ignore[arg-type]
         tally = adapter(proxy.url).write_back(batch_size=20)
@@ -99,7 +101,7 @@ def test_without_a_unique_key_a_fault_still_makes_no_duplicate(
 
 
 def test_a_duplicate_that_somebody_else_made_is_reported(simulate: Simulate, adapter: MakeAdapter) -> None:
-    """A proxy that repeats a write by itself, in front of a table without a unique key: counted, never called proven."""
+    """A proxy that repeats a write by itself, and a table without a unique key: counted, never called proven."""
     simulator = simulate(unique_key=False)
     with FaultProxy(simulator.url, only("repeated", writes=True)) as proxy:  # type: ignore[arg-type]
         tally = adapter(proxy.url).write_back()
