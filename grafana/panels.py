@@ -236,7 +236,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "Drift as replicas see it",
                 "Each replica's own five-minute window: one that stands out serves something else.",
-                ((f'adapt_enforced_drift_ratio{{{ALL}, window="5m"}}', "{{instance}}"),),
+                ((f'adapt_enforced_drift_ratio{{{ALL}, window="5m"}}', "{{replica}} {{instance}}"),),
                 "percentunit",
                 more={"min": 0},
             ),
@@ -248,7 +248,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "Enforcement by replica",
                 "What each replica applies: lines that part are replicas that do not reach the store.",
-                ((f"adapt_enforce_rollout_percent{{{OF_POLICY}}}", "{{instance}} {{policy_id}}"),),
+                ((f"adapt_enforce_rollout_percent{{{OF_POLICY}}}", "{{replica}} {{instance}} {{policy_id}}"),),
                 "percent",
                 more={"min": 0, "max": 100},
             ),
@@ -309,14 +309,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "CPU",
                 "Processor time each replica uses: what the autoscaler looks at.",
-                ((f"sum by (instance) ({rate('process_cpu_seconds_total')})", "{{instance}}"),),
+                ((f"sum by (replica, instance) ({rate('process_cpu_seconds_total')})", "{{replica}} {{instance}}"),),
                 "percentunit",
                 more={"min": 0},
             ),
             Panel(
                 "Memory",
                 "Resident memory of each replica.",
-                ((f"process_resident_memory_bytes{{{ALL}}}", "{{instance}}"),),
+                ((f"process_resident_memory_bytes{{{ALL}}}", "{{replica}} {{instance}}"),),
                 "bytes",
                 more={"min": 0},
             ),

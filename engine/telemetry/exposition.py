@@ -51,6 +51,8 @@ class Scrape:
     """Over all policies, by window name."""
     requests: RequestMetrics = field(default_factory=RequestMetrics)
     security: SecurityMetrics = field(default_factory=SecurityMetrics)
+    replica: str = "local"
+    """Name of this verifier, the label `replica` of every series: workers that share an address stay apart by it."""
     started_s: float = 0.0
     """When the process began, in seconds since 1970."""
 
@@ -59,7 +61,6 @@ def render(scrape: Scrape, accept: str) -> tuple[bytes, str]:
     """The exposition in the format that the scraper's `Accept` asks for, and its content type."""
     registry = CollectorRegistry()
     registry.register(_Once(scrape))
-    ProcessCollector(registry=registry)
     encoder, content_type = choose_encoder(accept)
     return encoder(registry), content_type
 
@@ -71,6 +72,13 @@ class _Once(Collector):
         self._scrape = scrape
 
     def collect(self) -> Iterator[Metric]:
+        for family in self._families():
+            family.samples = [
+                sample._replace(labels={**sample.labels, "replica": self._scrape.replica}) for sample in family.samples
+            ]
+            yield family
+
+    def _families(self) -> Iterator[Metric]:
         scrape = self._scrape
         yield from process(scrape.started_s)
         yield from rollouts(scrape.policies)
@@ -79,3 +87,4 @@ class _Once(Collector):
         yield from windows(scrape.windows, scrape.policies)
         yield from requests(scrape.requests)
         yield from security(scrape.security)
+        yield from ProcessCollector(registry=None).collect()

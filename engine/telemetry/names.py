@@ -1,5 +1,7 @@
 """Names of the series that a verifier exposes and a console reads back: both sides take them from here.
 
+Every series also has the label `replica`.
+
 `counted` is the name of a field of `Counts`; `requests` and `enforced` are among them, so its values do not add up.
 `run` names one life of a process: a series with that label never falls, so that its last value is its total, whatever
 happened to the process since.

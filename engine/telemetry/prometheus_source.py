@@ -70,9 +70,10 @@ class PrometheusSource:
         step_s = max(0.0, now - state.step_started_at.timestamp()) + CLOCK_SKEW_S
         window_s = LONGEST_WINDOW_S + LOOK_BACK_S
         found = [
-            *self._ask(f"{self._selector((names.STARTED,))}[{window_s:.0f}s]"),
             *self._ask(f"{self._selector(_WINDOW, policy)}[{window_s:.0f}s]"),
             *self._ask(f"{self._selector(_TRAFFIC)}[{RECENT_S + LOOK_BACK_S:.0f}s]"),
+            # Last, so that the start is known for every scrape that the others saw.
+            *self._ask(f"{self._selector((names.STARTED,))}[{window_s:.0f}s]"),
         ]
         step = f"step={_quoted(state.step_id)}"
         of_step = self._ask(f"last_over_time({self._selector(_STEP, policy, step)}[{step_s:.0f}s])")
@@ -137,7 +138,7 @@ def _report(
     origin: tuple[tuple[str, str], ...], scraped: Scraped, of_step: list[Series], state: RolloutState, now: float
 ) -> ReplicaSample:
     labels = dict(origin)
-    replica = labels.get("pod") or labels.get("instance") or "verifier"
+    replica = labels.get("pod") or "@".join(filter(None, (labels.get("replica"), labels.get("instance"))))
     windows = {name: window_of(scraped, state.policy_id, now - length_s) for name, length_s in WINDOWS_S.items()}
     return report_of(replica, scraped, state, step=step_of(of_step, state), windows=windows, now=now)
 

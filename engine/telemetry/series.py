@@ -76,10 +76,17 @@ class Scraped:
         total = first if first_at > since and self._born_at_zero(first_at, since) else 0.0
         for (earlier, before), (at, value) in pairwise(points):
             if at > since:
-                # A counter that overtakes itself between two scrapes does not fall; the process's start gives it away.
-                restarted = value < before or self.starts.get(earlier) != self.starts.get(at)
+                restarted = value < before or self._begun_anew(earlier, at)
                 total += value if restarted else value - before
         return round(total)
+
+    def _begun_anew(self, earlier: float, later: float) -> bool:
+        """Whether another process answered: a counter that overtakes itself between two scrapes does not fall.
+
+        A scrape whose start is not known is no other process: the answers to two questions may differ by a scrape.
+        """
+        before, after = self.starts.get(earlier), self.starts.get(later)
+        return before is not None and after is not None and before != after
 
     def _born_at_zero(self, first: float, since: float) -> bool:
         """Whether a series whose first sample is of the moment `first` counts from 0.

@@ -33,7 +33,7 @@ def scrape(runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics)
         for policy_id, served in served_policies.items()
     )
     overall = {window: recorder.windows.counts(window) for window in WINDOWS}
-    return Scrape(policies, overall, metrics, security, started_s=runtime.started_at.timestamp())
+    return Scrape(policies, overall, metrics, security, runtime.replica, runtime.started_at.timestamp())
 
 
 def _gate_state(served: ServedPolicy, report: GateReport | None) -> str | None:

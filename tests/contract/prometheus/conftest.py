@@ -51,7 +51,7 @@ class Prometheus:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._is_ready, "Prometheus is ready")
+        until(lambda: answers(f"{self.url}/-/ready"), "Prometheus is ready")
 
     def scrape(self, *targets: str) -> None:
         """Scrape these base URLs from now on (it re-reads the file by itself)."""
@@ -75,12 +75,6 @@ class Prometheus:
         answer = httpx.post(f"{self.url}/api/v1/query", data={"query": text}, timeout=10).json()
         assert answer["status"] == "success", answer
         return list(answer["data"]["result"])
-
-    def _is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/-/ready", timeout=1).status_code == 200
-        except httpx.HTTPError:
-            return False
 
 
 @pytest.fixture
@@ -146,6 +140,7 @@ class Verifier:
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline(), "the verifier did not start"
+        until(lambda: answers(f"{self.url}/readyz"), "the verifier is ready")
 
     def kill(self) -> None:
         if self.process is not None:
@@ -182,6 +177,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers there, and well."""
+    try:
+        return httpx.get(url, timeout=1).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def until(condition: Callable[[], bool], what: str, *, within_s: float = COMES_UP_WITHIN_S) -> None:

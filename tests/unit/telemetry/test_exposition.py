@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -40,7 +41,7 @@ LATENCY = tuple(3 if i == 10 else 0 for i in range(len(LATENCY_BOUNDS_S) + 1))
 def _samples(scrape: Scrape) -> dict[tuple[str, ...], float]:
     body, _ = render(scrape, "text/plain")
     return {
-        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        (sample.name, *(value for name, value in sorted(sample.labels.items()) if name != "replica")): sample.value
         for family in text_string_to_metric_families(body.decode())
         for sample in family.samples
     }
@@ -117,6 +118,13 @@ def test_the_evidence_of_the_step_names_the_step_and_the_run() -> None:
     assert samples["adapt_step_http_errors_total", "lksg.v1", run, "s1"] == 1
     answers = [key for key in samples if key[0] == "adapt_step_http_responses_total"]
     assert [samples[key] for key in answers] == [3], "buckets that are empty are left out"
+
+
+def test_every_series_names_its_replica() -> None:
+    """Two workers behind one address are scraped in turn; without a name their counters would seem to jump."""
+    body, _ = render(replace(_scrape(), replica="cap-2"), "text/plain")
+    samples = [s for family in text_string_to_metric_families(body.decode()) for s in family.samples]
+    assert {sample.labels.get("replica") for sample in samples} == {"cap-2"}
 
 
 def test_promtool_finds_nothing_to_criticise() -> None:

@@ -48,6 +48,11 @@ def test_a_restart_that_overtakes_the_counter_is_seen_by_the_start_of_the_proces
     assert scraped((5, 5), (10, 5), (20, 9), starts={5: 0, 10: 0, 20: 15}).increase(7, "c") == 9
 
 
+def test_a_scrape_between_two_questions_is_no_restart() -> None:
+    """The counters were asked for after the starts, and one more scrape had happened by then."""
+    assert scraped((10, 5), (20, 7), (30, 9), starts={10: 0, 20: 0}).increase(15, "c") == 4
+
+
 @given(
     st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=6), min_size=1, max_size=4),
     st.integers(0, 24),
@@ -78,6 +83,23 @@ def test_series_are_told_apart_by_who_was_scraped() -> None:
         ]
     )
     assert {origin: len(scraped.series) for origin, scraped in found.items()} == {(("instance", "a"),): 2}
+
+
+def test_workers_behind_one_address_are_told_apart() -> None:
+    """Each scrape meets one of them; neither seems to be restarted whenever the other answers."""
+
+    def of(replica: str, name: str, *points: tuple[float, float]) -> Series:
+        return Series({"__name__": name, "instance": "a", "replica": replica, "policy_id": POLICY}, points)
+
+    found = by_origin(
+        [
+            of("r-1", names.STARTED, (1.0, -2.0), (3.0, -2.0)),
+            of("r-2", names.STARTED, (2.0, -1.0), (4.0, -1.0)),
+            of("r-1", "c", (1.0, 10.0), (3.0, 30.0)),
+            of("r-2", "c", (2.0, 7.0), (4.0, 9.0)),
+        ]
+    )
+    assert sum(scraped.increase(2.5, "c") for scraped in found.values()) == 20 + 2
 
 
 def test_the_rate_is_of_the_last_ten_seconds() -> None:

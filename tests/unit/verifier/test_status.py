@@ -107,7 +107,7 @@ async def test_metrics_count_what_was_asked(client: httpx.AsyncClient, runtime: 
     await client.post("/verify", json={"policy_id": POLICY_ID, "context": 7})
     text = (await client.get("/metrics")).text
     samples = {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        (sample.name, tuple(sorted((k, v) for k, v in sample.labels.items() if k != "replica"))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -122,7 +122,7 @@ async def test_metrics_show_what_is_enforced(client: httpx.AsyncClient, runtime:
     service_of(runtime.ctx).promote(POLICY_ID, actor="t", reason="test", break_glass=True)
     runtime.refresh()
     text = (await client.get("/metrics")).text
-    assert f'adapt_enforce_rollout_percent{{policy_id="{POLICY_ID}"}} 25.0' in text
+    assert f'adapt_enforce_rollout_percent{{policy_id="{POLICY_ID}",replica="r1"}} 25.0' in text
 
 
 async def test_a_rollout_that_cannot_be_applied_enforces_nothing(runtime: Runtime) -> None:
