@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -20,14 +20,18 @@ from engine.decision.bucketing import BUCKET_VERSION, bucketing
 from engine.decision.compile import Evaluator, compile_ir
 from engine.decision.context import context_hash
 from engine.decision.drifting import direction
-from engine.decision.plan import Plan, make_plan
+from engine.decision.plan import Plan, PlanHashes, make_plan
 from engine.decision.select import Selector, check_weights, order_rules, parse_selector
 from engine.decision.suppliers import supplier_outcomes
+from engine.decision.values import Unusable
 from engine.decision.verdict import Decision, Drift, Outcome
 from engine.policy.ir import PolicyIR
 
 _NO_DRIFT: Final = Drift.NONE
 """Attributes of an enumeration are slow to reach, and this one is reached three times a request."""
+
+_new: Final = tuple.__new__
+"""Makes a `Decision` in half the time of its own constructor, which is a Python function around this."""
 
 NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
@@ -79,6 +83,7 @@ class Decider:
         self._policy_id = ir.policy_id
         self._evaluate = self._baseline.evaluate
         self._evaluate_candidate = self._candidate.evaluate if candidate is not None else None
+        self._plan_hashes = PlanHashes(self._plan_of)
         self._bucket_of = bucketing(salt, ir.policy_id, version=bucket_version)
 
     def decide(
@@ -99,14 +104,21 @@ class Decider:
         bucket = self._bucket_of(context_hash(context) if unit is None else unit)
         drift = _NO_DRIFT if shadow is candidate else direction(shadow, candidate)
         if enforce and bucket < basis_points:
-            return Decision(self._policy_id, shadow, candidate, candidate, True, bucket, drift, _NO_DRIFT)
-        return Decision(self._policy_id, shadow, candidate, shadow, False, bucket, _NO_DRIFT, drift)
+            return _new(Decision, (self._policy_id, shadow, candidate, candidate, True, bucket, drift, _NO_DRIFT))
+        return _new(Decision, (self._policy_id, shadow, candidate, shadow, False, bucket, _NO_DRIFT, drift))
 
     def plan(self, context: Mapping[str, Any], at: datetime) -> Plan:
         """The adaptive plan for a context: the candidate's, where there is one."""
+        return self._plan_of(self._candidate.predicates(context, at), at)
+
+    def plan_hash(self, context: Mapping[str, Any], at: datetime) -> str:
+        """The hash of `plan(context, at)`, without making the plan."""
+        return self._plan_hashes.hash(self._candidate.predicates(context, at), at)
+
+    def _plan_of(self, values: Sequence[bool | Unusable], at: datetime) -> Plan:
         return make_plan(
             self.candidate_ir,
-            self._candidate.predicates(context, at),
+            values,
             selector=self._selector,
             weights=self._weights,
             order=self._candidate_order,

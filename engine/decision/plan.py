@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from engine.canonical import canonical_json
 from engine.clock import to_rfc3339
 from engine.decision.select import DEFAULT_COST, Selector, activating_predicates
 from engine.decision.values import Unusable
-from engine.ids import hash_json
+from engine.ids import hash_bytes, hash_json
 from engine.policy.ir import PolicyIR
 
 PLAN_VERSION: Final = "1.0"
+
+MAX_FRAMES: Final = 256
+"""Answers of a policy's predicates that are remembered; eight predicates have no more."""
 
 ALWAYS: Final = "always"
 """Why a rule is active that no activation mentions."""
@@ -60,13 +64,14 @@ class Plan:
     @cached_property
     def plan_hash(self) -> str:
         """`sha3-256:...` over the canonical plan without this field."""
-        return hash_json(self._body())
+        return hash_json(self.body())
 
     def to_json(self) -> dict[str, Any]:
         """The plan document as JSON data."""
-        return {**self._body(), "plan_hash": self.plan_hash}
+        return {**self.body(), "plan_hash": self.plan_hash}
 
-    def _body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
+        """The plan document without its hash."""
         return {
             "plan_version": PLAN_VERSION,
             "policy_id": self.policy_id,
@@ -120,6 +125,32 @@ def make_plan(
         tuple(sorted(inactive)),
         tuple(predicates),
     )
+
+
+class PlanHashes:
+    """Hashes of the plans of one policy, for whoever needs nothing else of a plan.
+
+    Two plans with the same answers of the predicates differ in their time alone, so the rest is written once.
+
+    Args:
+        make: Makes the plan that follows from the predicates' values, at a time.
+    """
+
+    def __init__(self, make: Callable[[Sequence[bool | Unusable], datetime], Plan]) -> None:
+        self._make = make
+        self._frame = lru_cache(maxsize=MAX_FRAMES)(self._written)
+
+    def hash(self, values: Sequence[bool | Unusable], at: datetime) -> str:
+        """The `plan_hash` of the plan."""
+        head, tail = self._frame(tuple(values))
+        return hash_bytes(b"%b%b%b" % (head, to_rfc3339(at).encode(), tail))
+
+    def _written(self, values: tuple[bool | Unusable, ...]) -> tuple[bytes, bytes]:
+        """What stands before and behind the time in the canonical plan."""
+        moment = datetime(1, 1, 1, tzinfo=UTC)
+        plan = canonical_json(self._make(values, moment).body())
+        head, _, tail = plan.partition(b'"at":"%b"' % to_rfc3339(moment).encode())
+        return head + b'"at":"', b'"' + tail
 
 
 def _predicate(id: str, value: bool | Unusable) -> PredicateValue:

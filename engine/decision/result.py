@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from engine.clock import to_rfc3339
-from engine.decision.plan import Plan
 from engine.decision.verdict import Decision, Outcome, Violation
 from engine.ids import hash_json
 from engine.policy.ir import PolicyIR
@@ -19,7 +18,7 @@ def verification_result(
     decision: Decision,
     *,
     ir: PolicyIR,
-    plan: Plan,
+    plan_hash: str,
     suppliers: Mapping[str, Outcome],
     context_hash: str,
     at: datetime,
@@ -31,7 +30,7 @@ def verification_result(
     Args:
         decision: What was decided.
         ir: The IR that counts: the candidate's where the rollout took the request, else the published one.
-        plan: The adaptive plan for the context.
+        plan_hash: The hash of the adaptive plan for the context.
         suppliers: The outcome for each supplier hash, of the side that counts.
         context_hash: The context's hash.
         at: The evaluation time.
@@ -42,15 +41,12 @@ def verification_result(
         "policy_hash": ir.policy_hash,
         "ir_hash": ir.ir_hash,
         "context_hash": context_hash,
-        "plan_hash": plan.plan_hash,
+        "plan_hash": plan_hash,
         "at": to_rfc3339(at),
         "verdict": decision.enforced.verdict.label,
         "enforced": decision.applied,
         "violations": _violations(decision.enforced.violations),
-        "suppliers": [
-            {"supplier_hash": hash, "verdict": outcome.verdict.label, "violations": _violations(outcome.violations)}
-            for hash, outcome in suppliers.items()
-        ],
+        "suppliers": _suppliers(suppliers),
     }
     return {**body, "manifest_hash": manifest_hash(body)}
 
@@ -58,6 +54,18 @@ def verification_result(
 def manifest_hash(result: Mapping[str, Any]) -> str:
     """`sha3-256:...` over policy hash, IR hash, context hash, time and verdict: what was judged, by what, and how."""
     return hash_json({name: result[name] for name in ("policy_hash", "ir_hash", "context_hash", "at", "verdict")})
+
+
+def _suppliers(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+    suppliers = []
+    last: Outcome | None = None
+    verdict, violations = "", []
+    for hash, outcome in outcomes.items():
+        # Most suppliers share one outcome, often ten thousand of them: what it says is written once.
+        if outcome is not last:
+            last, verdict, violations = outcome, outcome.verdict.label, _violations(outcome.violations)
+        suppliers.append({"supplier_hash": hash, "verdict": verdict, "violations": violations})
+    return suppliers
 
 
 def _violations(violations: tuple[Violation, ...]) -> list[dict[str, str]]:

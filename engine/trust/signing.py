@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import orjson
+
 from engine.canonical import canonical_json
 from engine.errors import InvalidInput, Refused
 from engine.trust.jwk import KeyState, PublicKey
@@ -83,11 +85,13 @@ class ResponseSigner(Protocol):
         """The key id it signs under, for `cap_signatures_created_total{kid}`."""
         ...
 
-    def sign(self, document: Mapping[str, Any]) -> SignedResult:
+    def sign(self, document: Mapping[str, Any], *, plain: bool = False) -> SignedResult:
         """Sign a result document.
 
         Args:
             document: JSON data without the members `kid` and `signature`.
+            plain: The caller knows that it is made of texts, truth values, lists and objects with ASCII keys alone, as
+                results are; it then need not be looked through.
 
         Raises:
             InvalidInput: It has one of them, or no canonical JSON form.
@@ -98,6 +102,14 @@ class ResponseSigner(Protocol):
     def public_keys(self) -> Sequence[PublicKey]:
         """Every key that results may be checked against, for `/.well-known/jwks.json`."""
         ...
+
+
+def _write_plain(document: Mapping[str, Any]) -> bytes:
+    """Canonical JSON of a plain document: without numbers, and with ASCII keys, orjson sorts and spells as RFC 8785."""
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a surrogate pair; the strict writer names it
+        return canonical_json(document)
 
 
 class FileSigner:
@@ -130,10 +142,11 @@ class FileSigner:
     def kid(self) -> str:
         return self._signer.kid
 
-    def sign(self, document: Mapping[str, Any]) -> SignedResult:
+    def sign(self, document: Mapping[str, Any], *, plain: bool = False) -> SignedResult:
         if not RESERVED_MEMBERS.isdisjoint(document):
             raise InvalidInput("trust.reserved_member", "The document has a `kid` or `signature`", "Remove it.")
-        payload = canonical_json({**document, "kid": self._signer.kid})
+        named = {**document, "kid": self._signer.kid}
+        payload = _write_plain(named) if plain else canonical_json(named)
         encoded = encode_segment(payload)
         return SignedResult(payload, self._signer.protected, encoded, self._signer.sign(encoded))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from starlette.types import Receive, Scope
 
-from engine.canonical import strict_json
+from engine.canonical import MAX_DEPTH, strict_json
 from engine.errors import InvalidInput
 from engine.verifier.problems import RequestError
 
@@ -27,10 +28,29 @@ async def read_json_object(scope: Scope, receive: Receive) -> dict[str, Any]:
         ClientGone: The caller hung up.
     """
     _check_headers(scope)
-    document = strict_json(await _read(receive), what="The request body")
+    document = parse_body(await _read(receive))
     if not isinstance(document, dict):
         raise InvalidInput("http.not_an_object", "The request body is not a JSON object", "Send {...}.")
     return document
+
+
+def parse_body(body: bytes) -> Any:
+    """Read a body as `strict_json` does, faster where it is written compactly.
+
+    What is written back as the very same bytes had no key twice, no number that cannot be kept, and no other spelling;
+    so many brackets cannot nest too deeply. Everything else takes the strict reader, which also names what is wrong.
+
+    Raises:
+        InvalidInput: It is no strict JSON.
+    """
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        try:
+            document = orjson.loads(body)
+            if orjson.dumps(document) == body:
+                return document
+        except (orjson.JSONDecodeError, TypeError):
+            pass
+    return strict_json(body, what="The request body")
 
 
 def _check_headers(scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -112,6 +113,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        # Lists and compiled policies live as long as the process: the collector need not look through them again and
+        # again for the garbage of requests, which reference counting frees.
+        gc.collect()
+        gc.freeze()
         if self._die_with_parent:
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._parent_spoke)
         self._announce()

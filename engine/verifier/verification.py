@@ -91,7 +91,7 @@ def _result(decision: Decision, chosen: _Chosen, context: Context, unit: str) ->
     return verification_result(
         decision,
         ir=decider.candidate_ir if decision.applied else decider.ir,
-        plan=decider.plan(context, chosen.at),
+        plan_hash=decider.plan_hash(context, chosen.at),
         suppliers=decider.supplier_verdicts(context, chosen.at, applied=decision.applied),
         context_hash=unit,
         at=chosen.at,

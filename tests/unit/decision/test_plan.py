@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from engine.canonical import canonical_json
@@ -94,3 +96,13 @@ def test_activation_of_something_unknown_is_refused():
     """A rule that is not there cannot be switched on."""
     with pytest.raises(InvalidInput, match="activation"):
         Decider(policy(SANCTIONS, predicates={"P1": "channel"}, when={"P1": ("R9",)}), SETS, salt=SALT)
+
+
+@pytest.mark.parametrize("tier", [1, 2, "not a number"])
+def test_the_hash_alone_is_that_of_the_plan(tier):
+    """Whatever the predicates answer and whenever: made the short way, the hash is the plan's."""
+    decider = Decider(IR, SETS, salt=SALT)
+    for seconds in (0, 1, 1.5):
+        at = NOW + timedelta(seconds=seconds)
+        ctx = context(variables={"tier": tier, "channel": tier == 1})
+        assert decider.plan_hash(ctx, at) == decider.plan(ctx, at).plan_hash

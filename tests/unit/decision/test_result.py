@@ -16,7 +16,7 @@ def result(ctx):
     return verification_result(
         decision,
         ir=IR,
-        plan=decider.plan(ctx, NOW),
+        plan_hash=decider.plan_hash(ctx, NOW),
         suppliers=decider.supplier_verdicts(ctx, NOW, applied=decision.applied),
         context_hash=context_hash(ctx),
         at=NOW,

@@ -293,3 +293,9 @@ def test_production_wants_an_encrypted_key(tmp_path: Path) -> None:
 def test_development_makes_its_key_by_itself(tmp_path: Path) -> None:
     development = Settings(state_dir=tmp_path)
     assert FileSigner.open(development).kid == FileSigner.open(development).kid
+
+
+def test_a_plain_document_is_signed_over_its_canonical_bytes(signer: FileSigner) -> None:
+    """The short way writes what the strict writer writes, whatever the texts are."""
+    document = {"b": ["é", "\u2028", "\U0001f600", '"\\\n'], "a": {"z": True, "y": None, "x": []}}
+    assert signer.sign(document, plain=True) == signer.sign(document)
