@@ -11,7 +11,7 @@ import hmac
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from engine.audit import (
     EMPTY_TREE,
@@ -79,13 +79,12 @@ def state(connection: sqlite3.Connection) -> AuditState:
     """Everything there is to know of the trail without reading its lines."""
     end = head(connection)
     note = optional(connection, AUDIT_CHECKPOINT)
-    size, _, hashes = (optional(connection, AUDIT_CHECKPOINT_TREE) or b"0:").partition(b":")
     return AuditState(
         head=end,
         tree=tree(connection, end.seq),
         origin=_origin(connection),
-        checkpoint=note or "",
-        covered=_read_tree(int(size), hashes),
+        checkpoint=str(note or ""),
+        covered=_read_covered(optional(connection, AUDIT_CHECKPOINT_TREE)),
     )
 
 
@@ -105,34 +104,43 @@ def forget_checkpoint(connection: sqlite3.Connection) -> None:
 def page(connection: sqlite3.Connection, *, after: int) -> Sequence[tuple[int, bytes]]:
     """The next lines after one sequence number, oldest first, with their own numbers."""
     return connection.execute(
-        "SELECT seq, line FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
+        "SELECT seq, CAST(line AS BLOB) FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
     ).fetchall()
 
 
 def page_back(connection: sqlite3.Connection, *, before: int = LAST) -> Sequence[tuple[int, bytes]]:
     """The next lines before one sequence number, newest first, with their own numbers."""
     return connection.execute(
-        "SELECT seq, line FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", (before, PAGE)
+        "SELECT seq, CAST(line AS BLOB) FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", (before, PAGE)
     ).fetchall()
 
 
 def tail(connection: sqlite3.Connection, *, limit: int) -> Sequence[AuditRecord]:
     """The latest records, newest first. Raises InvalidInput for a line that is no record."""
-    rows = connection.execute("SELECT line FROM audit ORDER BY seq DESC LIMIT ?", (limit,)).fetchall()
+    rows = connection.execute("SELECT CAST(line AS BLOB) FROM audit ORDER BY seq DESC LIMIT ?", (limit,)).fetchall()
     return [read_record(line) for (line,) in rows]
 
 
 def _planted(connection: sqlite3.Connection) -> CompactRange:
     grown = EMPTY_TREE
-    for (line,) in connection.execute("SELECT line FROM audit ORDER BY seq"):
+    for (line,) in connection.execute("SELECT CAST(line AS BLOB) FROM audit ORDER BY seq"):
         grown = grown.append(leaf_hash(line))
     return grown
 
 
-def _read_tree(size: int, stored: bytes) -> CompactRange:
+def _read_covered(stored: Any) -> CompactRange:
+    if stored is None:
+        return EMPTY_TREE
+    size, _, hashes = stored.partition(b":") if isinstance(stored, bytes) else (b"", b"", b"")
+    if not size.isdigit():
+        raise Damage("what it remembers of the last checkpoint is no tree")
+    return _read_tree(int(size), hashes)
+
+
+def _read_tree(size: int, stored: Any) -> CompactRange:
     try:
-        return CompactRange.from_bytes(size, stored)
-    except ValueError as error:
+        return CompactRange.from_bytes(size, bytes(memoryview(stored)))
+    except (TypeError, ValueError) as error:
         raise Damage("the tree over the audit trail is not that of its length") from error
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from engine.audit import read_record, verify_chain
+from engine.audit import verify_chain
 from engine.errors import EngineError, InvalidInput
 from engine.ids import merkle_root
 from engine.registry import audit_log, blobs, policies, reference_sets, rollouts
@@ -69,21 +69,21 @@ def _reference_sets(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _rollouts(connection: sqlite3.Connection) -> Iterator[str]:
     rows = connection.execute(
-        "SELECT policy_id, revision, state, line FROM rollout_change LEFT JOIN audit ON seq = audit_seq"
+        "SELECT policy_id, revision, state, evidence, line FROM rollout_change LEFT JOIN audit ON seq = audit_seq"
         " ORDER BY policy_id, revision"
     )
-    for policy_id, revision, state, line in rows.fetchall():
+    for policy_id, revision, state, evidence, line in rows.fetchall():
         try:
-            stored = rollouts.read_state(state)
+            stored = rollouts.read_recorded(state, evidence, line)
             if (stored.policy_id, stored.revision) != (policy_id, revision):
                 yield f"revision {revision} of the rollout of {policy_id} is stored as another one"
-            if read_record(line or b"").event.revision != revision:
-                yield f"revision {revision} of the rollout of {policy_id} names an audit record about something else"
         except InvalidInput as error:
             yield f"revision {revision} of the rollout of {policy_id}: {error.message}"
+        except Damage as damage:
+            yield f"revision {revision} of the rollout of {policy_id}: {damage}"
 
 
 def _audit(connection: sqlite3.Connection) -> Iterator[str]:
-    lines = (line for (line,) in connection.execute("SELECT line FROM audit ORDER BY seq"))
+    lines = (line for (line,) in connection.execute("SELECT CAST(line AS BLOB) FROM audit ORDER BY seq"))
     for found in verify_chain(lines, head=audit_log.head(connection)):
         yield f"the audit trail is broken at line {found.position}: {found.problem}"

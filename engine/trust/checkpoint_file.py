@@ -24,7 +24,8 @@ KEYS_NAME: Final = "audit.vkey"
 
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _APPEND_FLAGS: Final = _FLAGS | os.O_WRONLY | os.O_APPEND | os.O_CREAT
-_NOTE: Final = re.compile(r"((?:[^\n]+\n)+\n(?:— [^\n]+\n)+)\n")
+_NOTE: Final = re.compile(r"((?:(?!— )[^\n]+\n)+\n(?:— [^\n]+\n)+)\n")
+_LAST_NOTE: Final = re.compile(rf"(?:\A|\n\n){_NOTE.pattern}\Z")
 
 
 class Kept(NamedTuple):
@@ -66,15 +67,14 @@ class CheckpointFile:
         end = self._read(NOTES_NAME, last_bytes=2 * MAX_NOTE_BYTES)
         if not end:
             return None
-        # The beginning of what was read may be the end of a note.
-        kept = _take_apart(end[end.find("\n\n— ") :].partition("\n\n")[2] if len(end) > MAX_NOTE_BYTES else end)
-        if kept.remainder or not kept.notes:
+        found = _LAST_NOTE.search(end)
+        if found is None:
             raise Unavailable(
                 "trust.checkpoints_damaged",
                 f"The end of {NOTES_NAME} is not a checkpoint",
                 "See what is left with 'capctl audit verify'; 'capctl audit checkpoint --anew' begins a new file.",
             )
-        return kept.notes[-1]
+        return found[1]
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
