@@ -114,7 +114,7 @@ class RolloutStore(Protocol):
         Args:
             change: The new state; its revision is one above the expected one.
             expected_revision: What the caller based it on; None when there was no rollout.
-            audit: What to record.
+            audit: What to record. Its evidence becomes the hash of the whole change, state and evidence.
 
         Raises:
             Conflict: Someone else changed it meanwhile; the message says who, when and to what.

@@ -1,33 +1,42 @@
-"""Rollouts in the registry: every change that ever was, and which one is the current."""
+"""Rollouts in the registry: every change that ever was, and which one is the current.
+
+The audit record of a change holds the hash of the state it made and of the evidence it rests on. The current state is
+checked against it whenever it is read: what decides which requests are enforced must not change by a flipped bit, nor
+by somebody with an editor.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from engine.audit import AuditRecord
 from engine.canonical import canonical_json, strict_json
 from engine.clock import to_rfc3339
 from engine.errors import Conflict, InvalidInput, NotFound
+from engine.ids import hash_bytes
 from engine.ports import RolloutChange
 from engine.registry.faults import Damage
 from engine.rollout.codec import from_json, to_json
 from engine.rollout.state import RolloutState
 
-_CURRENT = "FROM rollout JOIN rollout_change USING (policy_id, revision)"
+_CURRENT: Final = (
+    "SELECT state, evidence, line FROM rollout JOIN rollout_change USING (policy_id, revision)"
+    " LEFT JOIN audit ON seq = audit_seq"
+)
 
 
 def current(connection: sqlite3.Connection, policy_id: str) -> RolloutState | None:
     """Where a policy's rollout stands."""
-    row = connection.execute(f"SELECT state {_CURRENT} WHERE policy_id = ?", (policy_id,)).fetchone()
-    return None if row is None else read_state(row[0])
+    row = connection.execute(f"{_CURRENT} WHERE policy_id = ?", (policy_id,)).fetchone()
+    return None if row is None else read_recorded(*row)
 
 
 def everything_current(connection: sqlite3.Connection) -> Sequence[RolloutState]:
     """Where every rollout stands, by policy."""
-    rows = connection.execute(f"SELECT state {_CURRENT} ORDER BY policy_id")
-    return [read_state(state) for (state,) in rows]
+    rows = connection.execute(f"{_CURRENT} ORDER BY policy_id")
+    return [read_recorded(*row) for row in rows]
 
 
 def check_expected(connection: sqlite3.Connection, change: RolloutChange, expected_revision: int | None) -> None:
@@ -46,6 +55,11 @@ def check_expected(connection: sqlite3.Connection, change: RolloutChange, expect
     candidate = state.candidate_ir_hash
     if candidate and not connection.execute("SELECT 1 FROM ir WHERE ir_hash = ?", (candidate,)).fetchone():
         raise NotFound("policy.ir_unknown", f"The candidate {candidate} is not stored", "Compile and store it first.")
+
+
+def sealed(change: RolloutChange) -> str:
+    """What the audit record of a change says of it."""
+    return _seal(canonical_json(to_json(change.state)), canonical_json(change.evidence))
 
 
 def add(connection: sqlite3.Connection, change: RolloutChange, record: AuditRecord) -> None:
@@ -75,11 +89,35 @@ def history(connection: sqlite3.Connection, policy_id: str, *, limit: int) -> Se
         "SELECT state, action, evidence FROM rollout_change WHERE policy_id = ? ORDER BY revision DESC LIMIT ?",
         (policy_id, limit),
     )
-    return [RolloutChange(read_state(state), action, _json(evidence)) for state, action, evidence in rows]
+    return [RolloutChange(_read_state(state), action, _json(evidence)) for state, action, evidence in rows]
 
 
-def read_state(stored: bytes) -> RolloutState:
-    """A state from its stored form. Raises Damage where it is no JSON, and InvalidInput where it is no state."""
+def read_recorded(state: bytes, evidence: bytes, line: bytes | None) -> RolloutState:
+    """A state from its stored form, if it is what its audit record says.
+
+    Args:
+        state: As stored.
+        evidence: As stored.
+        line: The audit record of the change; None when it is not there.
+
+    Raises:
+        Damage: It is not, or it is no JSON.
+        InvalidInput: It is no state.
+    """
+    read = _read_state(state)
+    # Only this one field: whether the record itself is sound is the chain's business.
+    record = None if line is None else _json(line)
+    if not isinstance(record, dict) or record.get("evidence") != _seal(state, evidence):
+        raise Damage(f"the rollout of {read.policy_id} is not what its audit record says")
+    return read
+
+
+def _seal(state: bytes, evidence: bytes) -> str:
+    # Canonical parts, with their names in order, make the canonical whole.
+    return hash_bytes(b'{"evidence":%b,"state":%b}' % (evidence, state))
+
+
+def _read_state(stored: bytes) -> RolloutState:
     return from_json(_json(stored))
 
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -159,7 +160,7 @@ class SqliteStore:
         with self._writing() as connection:
             with self._intact():
                 rollouts.check_expected(connection, change, expected_revision)
-            record = audit_log.append(connection, audit, at=state.changed_at)
+            record = audit_log.append(connection, replace(audit, evidence=rollouts.sealed(change)), at=state.changed_at)
             rollouts.add(connection, change, record)
             evidence.forget_silent(connection, state.policy_id, step_id=state.step_id, now=state.changed_at)
             changes.count(connection)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.audit import AuditEvent
 from engine.drift.gate import Answer, GateReport
 from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused, Unavailable
-from engine.ids import hash_bytes, hash_json
+from engine.ids import hash_bytes
 from engine.ports import DriftSource, RolloutChange, Store
 from engine.rollout import transitions
 from engine.rollout.assessment import Assessment, assess, stopped
@@ -387,7 +387,6 @@ class RolloutService:
             actor=self._store.pseudonym(state.actor),
             object=state.policy_id,
             revision=state.revision,
-            evidence=hash_json(evidence) if evidence else "",
             reason=hash_bytes(state.reason.encode()) if state.reason else "",
         )
         self._store.commit_rollout(

@@ -69,14 +69,15 @@ OTHER_IR = f"(SELECT digest FROM ir WHERE ir_hash = '{make_ir(minimum=2).ir_hash
         ("UPDATE reference_set SET members = 'nowhere'", "a row of reference_set names a row of blob"),
         ("UPDATE rollout SET revision = 7", "a row of rollout names a row of rollout_change"),
         (
-            "UPDATE rollout_change SET state = (SELECT state FROM rollout_change WHERE revision = 1)",
+            "UPDATE rollout_change SET (state, evidence, audit_seq) ="
+            " (SELECT state, evidence, audit_seq FROM rollout_change WHERE revision = 1)",
             "stored as another one",
         ),
         (
             "UPDATE rollout_change SET state = CAST('{}' AS BLOB) WHERE revision = 2",
             "revision 2 of the rollout of p.v1",
         ),
-        ("UPDATE rollout_change SET audit_seq = 1 WHERE revision = 2", "an audit record about something else"),
+        ("UPDATE rollout_change SET audit_seq = 1 WHERE revision = 2", "not what its audit record says"),
         ("DELETE FROM audit WHERE seq = 4", "the chain ends before record 4"),
         ("UPDATE audit SET line = CAST(replace(line, 'op-0', 'op-1') AS BLOB) WHERE seq = 4", "not what record 4 was"),
         ("UPDATE audit SET line = CAST(replace(line, 'op-0', 'op-1') AS BLOB) WHERE seq = 2", "broken at line 3"),
@@ -98,3 +99,11 @@ def test_a_damaged_page_is_named_once(store: SqliteStore) -> None:
     except Unavailable as error:
         problem = error.message
     assert "damaged" in problem
+
+
+def test_a_rollout_that_was_altered_is_not_read(store: SqliteStore) -> None:
+    """What is enforced must not change by a flipped bit, nor by somebody who writes 100 % past the gate."""
+    alter(store, """UPDATE rollout_change SET state = CAST(replace(state, '2500', '2600') AS BLOB)""")
+    for look in (lambda: store.rollout("p.v1"), store.rollouts):
+        with pytest.raises(Unavailable, match="not what its audit record says"):
+            look()

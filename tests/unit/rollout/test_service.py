@@ -12,6 +12,7 @@ from engine.drift.sample import ReplicaSample
 from engine.errors import Conflict, Held, InvalidInput, NotFound, Refused, Unavailable
 from engine.ids import hash_bytes, hash_json
 from engine.ports import RolloutChange
+from engine.rollout.codec import to_json
 from engine.rollout.look import take_snapshot
 from engine.rollout.service import RolloutService
 from engine.rollout.state import Phase
@@ -283,7 +284,7 @@ def test_every_change_is_audited_with_its_evidence(world: World) -> None:
     assert (event.action, event.outcome, event.object, event.revision) == ("rollout.promote", "done", POLICY, 2)
     assert event.actor == world.store.pseudonym("anna")
     assert event.reason == hash_bytes(b"looks good")
-    assert event.evidence == hash_json(change.evidence)
+    assert event.evidence == hash_json({"evidence": change.evidence, "state": to_json(change.state)})
     assert change.evidence["answer"] == "open"
     assert b"anna" not in b"".join(world.store.audit_lines())
     assert list(verify_chain(world.store.audit_lines())) == []
