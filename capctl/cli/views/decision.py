@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from capctl.cli.layout import Block, Facts, Gap, Line, Table, Tone, Toned
 from capctl.cli.views.words import answer, count, percent, short, verdict
@@ -12,8 +12,6 @@ from engine.clock import to_rfc3339
 from engine.decision.verdict import Outcome
 from engine.ops.results.decision import Replay
 from engine.rollout.plan import to_percent
-
-WHY: Final = {"always": "always active"}
 
 
 def adaptation(result: Adaptation) -> Iterator[Block]:
