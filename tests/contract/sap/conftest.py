@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,10 @@ def stack() -> Iterator[ExitStack]:
 def simulate(stack: ExitStack, tmp_path: Path) -> Simulate:
     """Start simulated systems: `simulate(page_size=7)`."""
 
-    def start(count: int = 50, **options: object) -> SimulatorServer:
+    def start(count: int = 50, today: date = TODAY, **options: object) -> SimulatorServer:
         path = tmp_path / "simulator.sqlite"
         return stack.enter_context(
-            SimulatorServer(path, today=TODAY, options=SimulatorOptions(**options), count=count)  # type: ignore[arg-type]
+            SimulatorServer(path, today=today, options=SimulatorOptions(**options), count=count)  # type: ignore[arg-type]
         )
 
     return start
