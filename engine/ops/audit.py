@@ -18,7 +18,7 @@ def show(
     *,
     action: Annotated[str, Arg("Only this operation: rollout.promote, or rollout for all of them.")] = "",
     actor: Annotated[str, Arg("Only what this person did; a name or a pseudonym.", metavar="NAME")] = "",
-    outcome: Annotated[str, Arg("Only this outcome.", choices=("intent", "done", "refused", "failed"))] = "",
+    outcome: Annotated[str | None, Arg("Only this outcome.", choices=("intent", "done", "refused", "failed"))] = None,
     since: Annotated[str, Arg(f"Only from this time on ({TIME}).", metavar="TIME")] = "",
     until: Annotated[str, Arg(f"Only before this time ({TIME}).", metavar="TIME")] = "",
     limit: Annotated[int, Arg("The latest so many; 0 for all.", metavar="N")] = 50,
@@ -26,7 +26,7 @@ def show(
     """Show the audit trail, newest first, with names and reasons where this registry knows them."""
     from engine.ops.trail import Filter, read_trail
 
-    return read_trail(ctx, Filter.of(action, actor, outcome, since, until), limit)
+    return read_trail(ctx, Filter.of(action, actor, outcome or "", since, until), limit)
 
 
 @operation("audit.verify")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from engine.audit import AuditRecord, read_record
 from engine.clock import from_rfc3339
-from engine.errors import InvalidInput, Unavailable
+from engine.errors import EngineError, InvalidInput, Unavailable
 from engine.ids import hash_bytes
 from engine.ops.results.audit import ShownRecord, Trail
 
@@ -129,8 +130,15 @@ def _reasons(ctx: EngineContext, records: Iterable[AuditRecord]) -> dict[str, st
         if event.reason and event.object and event.revision is not None:
             oldest[event.object] = min(event.revision, oldest.get(event.object, event.revision))
     for policy_id, revision in oldest.items():
-        current = ctx.store.rollout(policy_id)
-        if current is not None and current.revision >= revision:
-            for change in ctx.store.rollout_history(policy_id, limit=current.revision - revision + 1):
-                reasons[hash_bytes(change.state.reason.encode())] = change.state.reason
+        # The trail of a registry that is damaged elsewhere is what an auditor wants to see most.
+        with suppress(EngineError):
+            reasons |= _given(ctx, policy_id, revision)
     return reasons
+
+
+def _given(ctx: EngineContext, policy_id: str, since_revision: int) -> dict[str, str]:
+    """The reasons that were given for a rollout's changes, by their hash."""
+    current = ctx.store.rollout(policy_id)
+    count = current.revision - since_revision + 1 if current else 0
+    changes = ctx.store.rollout_history(policy_id, limit=count) if count > 0 else ()
+    return {hash_bytes(change.state.reason.encode()): change.state.reason for change in changes}
