@@ -6,13 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from engine.canonical import canonical_json, strict_json
 from engine.errors import EngineError, InvalidInput, Refused, Unavailable
 from engine.ops.results.pilot import VERDICTS, RuleCount, VerifiedContext
 from engine.ops.target import policy_id
+from engine.ports import ReferenceSetEntry
 from engine.sap.pseudonym import key_id_of
 from engine.trust import FileSigner, VerifiedResult, to_jwks, verify_result
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import httpx
 
     from engine.context import EngineContext
+    from engine.ports import Store
 
 TIMEOUT_S: Final = 120.0
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -115,9 +117,29 @@ def _verify_here(ctx: EngineContext, request: Mapping[str, Any]) -> bytes:
         from engine.demo.seed import furnish
 
         furnish(ctx)
-    serving = load_serving(ctx.store, None)
+    # Lists for demonstrations have no place in production, where every list was imported by somebody.
+    store = ctx.store if ctx.settings.is_production else cast("Store", _WithShippedLists(ctx))
+    serving = load_serving(store, None)
     verification = verify(request, serving, ctx.clock.now())
     return _own_signer(ctx).sign(verification.result).to_document()
+
+
+class _WithShippedLists:
+    """The registry with the shipped lists beside the imported ones, as `adapt` has them."""
+
+    def __init__(self, ctx: EngineContext) -> None:
+        self._store = ctx.store
+        self._sets = ctx.catalog.reference_sets()
+        self._now = ctx.clock.now()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def reference_sets(self) -> list[ReferenceSetEntry]:
+        return [ReferenceSetEntry(root, "", 0, self._now) for root in self._sets]
+
+    def reference_set(self, root: str) -> frozenset[str]:
+        return self._sets[root]
 
 
 def _own_signer(ctx: EngineContext) -> FileSigner:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.decision.context import MAX_SUPPLIERS, context_hash
 from engine.errors import InvalidInput, Refused
+from engine.ids import is_hash
 from engine.ops.pilot_system import open_system, supplier_reader, tenant_keys
 from engine.ops.pilot_verification import key_set, read_signed
 from engine.ops.pilot_writing import WriteOptions, Writing
+from engine.ops.results.lists import ListedSet
 from engine.ops.results.pilot import PulledContext, RotatedKey, WrittenBack
 from engine.sap.numbers import NumberMap
 from engine.sap.target import check_run_id
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
-    from engine.ops.results.lists import ListedSet
 
 LISTS: Final = {
     "sanctions_root": ("sanctions", "sanctions-demo"),
@@ -81,7 +82,9 @@ def named_lists(ctx: EngineContext, sanctions: str | None, high_risk: str | None
     chosen = {}
     for (role, usual), given in zip(LISTS.items(), (sanctions, high_risk), strict=True):
         name = given or next((name for name in usual if name in available), usual[0])
-        chosen[role] = show_list(ctx, name, "").entry
+        # A verifier elsewhere may know lists that this machine does not: a whole root is taken as it is.
+        known = not is_hash(name) or any(entry.root == name for entry in available.values())
+        chosen[role] = show_list(ctx, name, "").entry if known else ListedSet(name, name, 0, ctx.clock.now())
         if ctx.settings.is_production and chosen[role].imported_at is None:
             hint = "Import the real one with capctl lists import, and name it."
             raise Refused("pilot.demonstration_list", f"{chosen[role].name} is a list for demonstrations", hint)

@@ -18,7 +18,6 @@ from engine.sap.simulator import SimulatorOptions, SimulatorServer
 from engine.sap.simulator.schema import SUPPLIERS
 from tests.contract.sap.conftest import Simulate
 
-
 TODAY = datetime.now(UTC).date()
 """Commands evaluate at the machine's time, and audits must be recent by it."""
 
