@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
-from engine.canonical import MAX_SAFE_INTEGER
+from engine.canonical import MAX_SAFE_INTEGER, canonical_json
 from engine.errors import InvalidInput
-from engine.ids import hash_json
+from engine.ids import hash_bytes, hash_json
 
 MAX_SUPPLIERS: Final = 10_000
 MAX_ITEMS: Final = 100_000
@@ -59,14 +59,15 @@ def check_context(data: Any) -> Context:
 
 
 def context_hash(context: Mapping[str, Any]) -> str:
-    """The hash of a context as its sender wrote it: joined lists beside per-supplier records do not count.
+    """The hash of a checked context as its sender wrote it: joined lists beside per-supplier records do not count.
 
     Raises:
-        InvalidInput: It has no canonical form, which no checked context lacks.
+        InvalidInput: It has no canonical form, because a text holds half of a surrogate pair.
     """
     if SUPPLIERS in context:
-        context = {name: value for name, value in context.items() if name not in _AGGREGATES}
-    return hash_json(context)
+        return hash_json({name: value for name, value in context.items() if name not in _AGGREGATES})
+    # Every request passes here, and `check_context` left nothing but strings and lists of them outside the variables.
+    return hash_bytes(canonical_json(context, unproven=context.get("variables")))
 
 
 def records(context: Mapping[str, Any]) -> list[Context] | None:

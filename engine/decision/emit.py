@@ -91,7 +91,7 @@ class Scope:
         for local, members in self._members.items():
             lines.append(f"{members} = reference_sets.get({local}) if type({local}) is str else None")
         for local, latest in self._latest.items():
-            lines.append(f"{latest} = latest_date({local}, now, parsed_dates)")
+            lines.append(f"{latest} = latest_date({local}, now, date_of)")
         return lines
 
     def _read_inputs(self) -> list[str]:
@@ -145,7 +145,7 @@ def expression_runtime(parsed_dates: values.DateCache, reference_sets: Mapping[s
         "join": "".join,
         "KeyError": KeyError,
         "TypeError": TypeError,
-        "parsed_dates": parsed_dates,
+        "date_of": parsed_dates.__getitem__,
         "reference_sets": reference_sets,
     }
 
@@ -157,7 +157,7 @@ def _var(scope: Scope, ast: Ast) -> str:
     if name in STRING_LISTS:
         return f"usable_list({scope.input(name)})"
     if name == DATE_LIST:
-        return f"read_dates({scope.input(name)}, now, parsed_dates)"
+        return f"read_dates({scope.input(name)}, now, date_of)"
     missing = reasons.MISSING_ROOT if name in ROOTS or name.endswith("_root") else reasons.MISSING_INPUT
     return f"read_value({scope.input(name)}, {scope.namespace.add(missing)})"
 

@@ -11,10 +11,10 @@ what an expression over strings means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from engine.decision import reasons
 from engine.errors import InvalidInput
@@ -80,6 +80,10 @@ class DateCache(dict[str, datetime]):
         return date
 
 
+DateReader: TypeAlias = Callable[[Any], datetime]
+"""`DateCache.__getitem__` of one cache. Raises what `parse_date` does."""
+
+
 def parse_date(text: Any) -> datetime:
     """Read an RFC 3339 date-time or full-date (midnight UTC), strictly.
 
@@ -138,7 +142,7 @@ def usable_list(value: Any) -> list[str]:
     return value
 
 
-def read_dates(raw: Any, now: datetime, parsed: DateCache) -> list[datetime]:
+def read_dates(raw: Any, now: datetime, date_of: DateReader) -> list[datetime]:
     """The audit dates.
 
     Raises:
@@ -147,7 +151,7 @@ def read_dates(raw: Any, now: datetime, parsed: DateCache) -> list[datetime]:
     if type(raw) is not list:
         raise Unevaluable(reasons.MISSING_INPUT if raw is None else reasons.WRONG_TYPE)
     try:
-        dates = list(map(parsed.__getitem__, raw))
+        dates = list(map(date_of, raw))
     except TypeError:  # an item that cannot be a key, a list or an object
         raise Unevaluable(reasons.WRONG_TYPE) from None
     if dates and max(dates) > now:
@@ -155,12 +159,12 @@ def read_dates(raw: Any, now: datetime, parsed: DateCache) -> list[datetime]:
     return dates
 
 
-def latest_date(raw: Any, now: datetime, parsed: DateCache) -> datetime | None:
+def latest_date(raw: Any, now: datetime, date_of: DateReader) -> datetime | None:
     """The latest of the audit dates; None where `read_dates` would find fault, or there are none."""
     if type(raw) is not list or not raw:
         return None
     try:
-        latest = max(map(parsed.__getitem__, raw))
+        latest = max(map(date_of, raw))
     except (Unevaluable, TypeError):
         return None
     return latest if latest <= now else None

@@ -60,12 +60,12 @@ def table(timings: Mapping[str, Timing], heading: str, against: str) -> str:
 
 
 def _repeats(run: Callable[[], object]) -> int:
-    run()
     once_us = max(_block_us(run, 1), 0.1)
     return max(1, round(BLOCK_S * 1e6 / once_us))
 
 
 def _block_us(run: Callable[[], object], repeats: int) -> float:
+    run()  # not counted: what ran before left the caches full of its own data, and only some have such a neighbour
     start = time.process_time_ns()
     for _ in range(repeats):
         run()

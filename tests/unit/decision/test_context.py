@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine.canonical import MAX_SAFE_INTEGER
 from engine.decision import check_context, context_hash
 from engine.decision.context import MAX_STRING, MAX_SUPPLIERS
 from engine.errors import InvalidInput
-from engine.ids import hash_json
+from engine.ids import hash_bytes, hash_json
 from tests.unit.decision.policies import context
 
 RECORDS = {
@@ -94,6 +96,23 @@ def test_malformed_context_is_refused_by_place_not_by_value(data, pointer):
     assert refusal.value.code == "context.malformed"
     assert pointer in refusal.value.message
     assert SECRET not in refusal.value.message
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+numbers = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.floats(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
+scalars = texts | numbers | st.booleans()
+contexts = st.fixed_dictionaries(
+    {"variables": st.dictionaries(texts, st.none() | scalars | st.lists(scalars, max_size=3), max_size=3)},
+    optional={"ubo_hashes": st.lists(texts, max_size=3), "high_risk_root": texts},
+)
+
+
+@given(contexts)
+@example({"variables": {"\U0001f600": 1, "\uffff": 2}})
+@example({"variables": {"x": [1.0, -0.0], "y": 1e-7}})
+def test_the_hash_is_that_of_the_reference_writer(data):
+    """Numbers and names of variables that two writers could spell or sort differently included."""
+    assert context_hash(check_context(data)) == hash_bytes(rfc8785.dumps(data))
 
 
 json_data = st.recursive(
