@@ -163,11 +163,13 @@ def test_the_version_is_the_same_wherever_it_is_asked_for(cli: Cli) -> None:
     assert cli("--quiet", "--version").out == early.stdout
 
 
-def test_the_pilot_says_that_it_is_not_here_yet() -> None:
-    """`cap-adapter` is unavailable, in words."""
+def test_the_pilot_without_a_system_says_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cap-adapter pull` needs an SAP system, and asks for it in words."""
+    monkeypatch.delenv("SAP_URL", raising=False)
     program = [sys.executable, "-c", "import sys, capctl.__main__ as m; sys.exit(m.cap_adapter())"]
     done = subprocess.run([*program, "pull"], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (5, "", 2)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 2)
+    assert "SAP_URL" in done.stderr
 
 
 def test_colour_is_for_terminals_and_only_if_wanted() -> None:
