@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-SECTIONS = ("decide", "peers", "drift", "auth", "registry", "startup", "tui")
+SECTIONS = ("decide", "peers", "drift", "auth", "http", "registry", "startup", "tui")
 
 
 def main(names: list[str]) -> int:
