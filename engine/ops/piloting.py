@@ -56,7 +56,7 @@ def pull_context(
     context = context_of(records, lists, keys.active.key_id)
     if keep_map:
         NumberMap.write(Path(keep_map), numbers)
-    names = {role.removesuffix("_root"): entry.name for role, entry in lists.items()}
+    names = {role.removesuffix("_root"): _named(entry) for role, entry in lists.items()}
     return PulledContext(context, context_hash(context), keys.active.key_id, reader.absent, names)
 
 
@@ -118,6 +118,10 @@ def write_back_file(
     with open_system(ctx, odata, client, table=table, ca_file=ca_file) as connection:
         kept = NumberMap.read(Path(number_map)) if number_map else None
         return Writing(ctx, connection, [result.document], options, action="pilot.writeback", kept=kept).carry_out()
+
+
+def _named(entry: ListedSet) -> str:
+    return entry.name if entry.imported_at else f"{entry.name} (shipped, for demonstrations)"
 
 
 def rotate_key(ctx: EngineContext) -> RotatedKey:
