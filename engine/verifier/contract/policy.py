@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
@@ -89,10 +90,26 @@ InlineIr: TypeAlias = Annotated[PolicyIr, AfterValidator(_small)]
 """An IR that comes with a request; what is larger is published first."""
 
 
+def _base64(text: str) -> str:
+    base64.b64decode(text, validate=True)
+    return text
+
+
+def _canonical(document: dict[str, Any]) -> dict[str, Any]:
+    try:
+        canonical_json(document)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+    return document
+
+
 class CompileRequest(Model):
     """A policy to compile."""
 
-    policy: Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})] | dict[str, Any]
+    policy: (
+        Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"}), AfterValidator(_base64)]
+        | Annotated[dict[str, Any], AfterValidator(_canonical)]
+    )
     """PolicyV2, see docs/policy-language.md: its YAML in base64, or the document as JSON."""
     lint_mode: Literal["strict", "relaxed"] = "strict"
     """`strict` refuses on any error; `relaxed` only on those that make an IR impossible."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from engine.bootstrap import open_context
-from engine.clock import ManualClock
+from engine.clock import ManualClock, SystemClock
 from engine.demo.seed import POLICY_ID, demo_plan, furnish, service_of
 from engine.settings import Settings
+from engine.verifier.auth import EmbeddedIssuer, Scope
 from engine.verifier.runtime import Runtime
 from tests.contract.openapi.caller import Caller
 from tests.contract.openapi.document import CommittedDocument
@@ -58,3 +63,32 @@ def service(serve: Serve) -> Caller:
 def runtime(service: Caller) -> Runtime:
     """The runtime of `service`."""
     return service.runtime
+
+
+class Process(NamedTuple):
+    """A verifier process, without a rate limit, and a token for everything."""
+
+    url: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A verifier as a process of its own, which must outlive whatever is sent to it."""
+    settings = Settings(env="demo", state_dir=tmp_path_factory.mktemp("state"))
+    with open_context(settings, actor="tester") as ctx:
+        furnish(ctx)
+        service_of(ctx).start(POLICY_ID, demo_plan(), actor="tester")
+    token = EmbeddedIssuer.open(settings, clock=SystemClock()).mint(tuple(Scope), subject="tester")
+    command = [sys.executable, "-m", "engine.verifier", "--state", str(settings.state_dir), "--env", "demo"]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--die-with-parent"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "CAPCTL_RATE_LIMIT_PER_S": "0"},
+    ) as running:
+        assert running.stdout is not None
+        yield Process(json.loads(running.stdout.readline())["url"], token)
+        assert running.poll() is None, "the service did not survive"
+        running.terminate()
