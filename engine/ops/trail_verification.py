@@ -132,18 +132,23 @@ class _SecondPlace:
         except EngineError as error:
             self.findings.append(Finding(None, "checkpoints", error.message))
             return
-        for number, note in enumerate(kept.notes, start=1):
-            self._open(number, note)
+        self._open(kept.notes)
         if kept.remainder:
             place = f"checkpoint {len(kept.notes) + 1}"
             self.findings.append(Finding(None, place, f"{NOTES_NAME} goes on with something that is no checkpoint"))
         self._compare(state, kept.notes)
 
-    def _open(self, number: int, note: str) -> None:
-        try:
-            self.checkpoints.append(read_checkpoint(open_note(note, self.keys)))
-        except EngineError as error:
-            self.findings.append(Finding(None, f"checkpoint {number}", error.message))
+    def _open(self, notes: Sequence[str]) -> None:
+        # With a lost or foreign key all of them are wrong in the same way, and there may be thousands.
+        refused: dict[str, list[int]] = {}
+        for number, note in enumerate(notes, start=1):
+            try:
+                self.checkpoints.append(read_checkpoint(open_note(note, self.keys)))
+            except EngineError as error:
+                refused.setdefault(error.message, []).append(number)
+        for problem, (first, *others) in refused.items():
+            place = f"checkpoint {first}" + (f" and {len(others)} more" if others else "")
+            self.findings.append(Finding(None, place, problem))
 
     def _compare(self, state: AuditState, notes: Sequence[str]) -> None:
         if state.checkpoint and state.checkpoint not in notes:

@@ -190,6 +190,17 @@ def test_a_forged_checkpoint_is_found(recorded: Cli, kept: Path) -> None:
     assert any("signature does not fit" in found["problem"] for found in outcome.data["findings"])
 
 
+def test_a_lost_key_is_told_once(recorded: Cli, kept: Path) -> None:
+    """However many checkpoints there are that cannot be checked without it."""
+    assert recorded("policy", "publish", "lksg.v1").code == 0
+    (kept / KEYS_NAME).unlink()
+    outcome = recorded("audit", "verify", "--output", "json")
+    assert outcome.code == 3
+    assert outcome.data["covered"] == 0
+    [found] = outcome.data["findings"]
+    assert "more" in found["place"]
+
+
 class TestExport:
     def test_two_exports_are_the_same_bytes(self, recorded: Cli, tmp_path: Path) -> None:
         for name in ("a", "b"):
