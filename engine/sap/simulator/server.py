@@ -1,10 +1,9 @@
-"""The simulator on a loopback port, in a thread of this process or as a process of its own."""
+"""The simulator on a loopback port, in a thread of this process."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -91,14 +90,10 @@ def furnish(store: SimulatorStore, count: int, today: date) -> None:
             store.insert(SUPPLIERS, suppliers(count, today))
 
 
-def quiet_server(app: Any, *, announce: Callable[[], None] = lambda: None) -> uvicorn.Server:
-    """An ASGI server that writes nothing and handles no signals."""
+def quiet_server(app: Any) -> uvicorn.Server:
+    """An ASGI server that writes nothing. It runs in a thread, and therefore handles no signals."""
     import uvicorn
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets=sockets)
-            announce()
-
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False)
-    return Server(config)
+    return uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False)
+    )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from engine.errors import EngineError, Held, NotFound, Refused, Unavailable
@@ -9,6 +14,7 @@ from engine.sap.credentials import Credentials
 from engine.sap.simulator import SimulatorOptions
 from engine.sap.simulator.schema import SUPPLIERS
 from tests.contract.sap.conftest import MakeAdapter, Simulate
+from tests.contract.sap.proxy import FaultProxy
 
 COPED_WITH = {
     "no server paging": {"page_size": 0},
@@ -148,3 +154,35 @@ def test_nobody_there_is_said_in_one_line(adapter: MakeAdapter) -> None:
     error = refusal(adapter, "http://127.0.0.1:9")
     assert isinstance(error, Unavailable)
     assert error.code == "sap.unreachable"
+
+
+@pytest.mark.parametrize("path", ["$metadata", "SupplierSet"])
+def test_a_login_page_in_sap_s_place_is_recognised(simulate: Simulate, adapter: MakeAdapter, path: str) -> None:
+    """HTML with status 200, from a proxy or a single sign-on: one line, and nothing is used of it."""
+    plan = lambda request: "login_page" if path in request.target else ""  # noqa: E731
+    with FaultProxy(simulate().url, plan) as proxy:
+        error = refusal(adapter, proxy.url)
+    assert error.code in ("sap.metadata", "sap.unreadable")
+
+
+@pytest.mark.slow
+def test_an_answer_of_ten_megabytes(simulate: Simulate, adapter: MakeAdapter) -> None:
+    """A server that sends all its suppliers at once."""
+    simulator = simulate(count=20_000, page_size=0)
+    assert sum(1 for _ in adapter(simulator.url, page_size=0).reader().suppliers()) == 20_000
+
+
+def test_the_simulator_runs_as_a_process_of_its_own(adapter: MakeAdapter, tmp_path: Path) -> None:
+    """It says where it answers, behaves as told, and ends when its stdin closes."""
+    command = [sys.executable, "-m", "engine.sap.simulator", "--db", str(tmp_path / "db")]
+    process = subprocess.Popen(
+        [*command, "--suppliers", "7", "--options", '{"page_size": 3}'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    assert adapter(url).write_back().confirmed == 7
+    process.communicate(timeout=20)
+    assert process.returncode == 0
