@@ -139,6 +139,7 @@ class Writing:
             pseudonym=self._pseudonymizer.supplier,
             sender=sender,
             pacer=connection.pacer,
+            page_size=self._options.page_size,
             # A rehearsal shows what differs instead of refusing to go on.
             update=self._options.update or self._ctx.rehearsing,
             emit=self._ctx.emit,

@@ -89,10 +89,15 @@ class EntitySource:
             Refused: Paging goes round in circles.
             EngineError: What the server answers.
         """
-        skip = 0
+        skip, beginnings = 0, set()
         while True:
             sent, total = 0, None
             for page in self._window(select, condition, skip, page_size):
+                if page.entities and not sent:
+                    beginning = tuple(page.entities[0].values.get(name) for name in self.key)
+                    if beginning in beginnings:
+                        raise self._circles()
+                    beginnings.add(beginning)
                 sent += len(page.entities)
                 total = page.total if page.total is not None else total
                 yield page
@@ -134,7 +139,10 @@ class EntitySource:
                 break
             seen.add(following)
             request = self._request(select, "", 0, 0).next_url(following)
-        raise Refused(
+        raise self._circles()
+
+    def _circles(self) -> Refused:
+        return Refused(
             "sap.paging_repeats",
             f"SAP's paging of {self.name} goes round in circles",
             "The service's paging is faulty; nothing was used. Try --page-size 0, or 100000.",

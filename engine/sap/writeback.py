@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from engine.context import Progress, ignore_progress
 from engine.sap.batch import Operation
+from engine.sap.client import DEFAULT_PAGE_SIZE
 from engine.sap.outbox import Entry, Outbox, State, reused
 from engine.sap.retry import Pacer
 from engine.sap.sender import Packed, Sender
@@ -72,6 +73,7 @@ class WriteBack:
         pseudonym: Makes the pseudonym of a number, under the run's key.
         sender: Sends.
         pacer: Paces rounds that achieve nothing.
+        page_size: Rows asked for at once when reading back.
         update: Overwrite rows with other content, deliberately.
         emit: Where progress goes.
     """
@@ -86,6 +88,7 @@ class WriteBack:
         pseudonym: Callable[[str], str],
         sender: Sender,
         pacer: Pacer,
+        page_size: int = DEFAULT_PAGE_SIZE,
         update: bool = False,
         emit: Callable[[Progress], None] = ignore_progress,
     ) -> None:
@@ -96,6 +99,7 @@ class WriteBack:
         self._pseudonym = pseudonym
         self._sender = sender
         self._pacer = pacer
+        self._page_size = page_size
         self._update = update
         self._emit = emit
         self._round = 0
@@ -133,7 +137,7 @@ class WriteBack:
         """
         self._round += 1
         self._duplicates = self._foreign = read = 0
-        for page in self._table.rows(self._run_id):
+        for page in self._table.rows(self._run_id, page_size=self._page_size):
             read += len(page)
             rows = {self._pseudonym(row.supplier_id): row for row in page}
             duplicates_on_page = len(page) - len(rows)

@@ -102,6 +102,7 @@ class Adapter:
                 pseudonym=PSEUDONYMIZER.supplier,
                 sender=sender,
                 pacer=self.pacer,
+                page_size=self._page_size,
                 update=update,
             ).converge()
 

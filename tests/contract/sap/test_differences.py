@@ -13,6 +13,7 @@ from engine.errors import EngineError, Held, NotFound, Refused, Unavailable
 from engine.sap.credentials import Credentials
 from engine.sap.simulator import SimulatorOptions
 from engine.sap.simulator.schema import SUPPLIERS
+from engine.sap.table import open_table
 from tests.contract.sap.conftest import MakeAdapter, Simulate
 from tests.contract.sap.proxy import FaultProxy
 
@@ -77,7 +78,17 @@ def test_paging_that_goes_in_circles_ends(simulate: Simulate, adapter: MakeAdapt
 def test_a_skip_without_effect_on_full_windows_ends(simulate: Simulate, adapter: MakeAdapter) -> None:
     """The same suppliers come again: refused, rather than counted twice."""
     simulator = simulate(ignore_skip=True)
-    assert refusal(adapter, simulator.url, page_size=10).code == "sap.duplicate_supplier"
+    assert refusal(adapter, simulator.url, page_size=10).code == "sap.paging_repeats"
+
+
+def test_reading_back_ends_where_paging_does_not(simulate: Simulate, adapter: MakeAdapter) -> None:
+    """A status service that ignores $skip and counts nothing would be read for ever."""
+    simulator = simulate()
+    adapter(simulator.url).write_back()
+    simulator.behave(SimulatorOptions(ignore_skip=True, inline_count=False))
+    table = open_table(adapter(simulator.url).connection)
+    with pytest.raises(Refused, match="circles"):
+        list(table.rows("RUN_1", page_size=10))
 
 
 def test_a_missing_property_is_named(simulate: Simulate, adapter: MakeAdapter) -> None:
