@@ -1,11 +1,11 @@
-"""How far pilot runs are, from the outbox and the files of runs under way."""
+"""How far pilot runs are, from the outbox."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from engine.ops.pilot_system import open_outbox
+from engine.ops.pilot_system import open_outbox, outbox_path
 from engine.ops.results.pilot import PilotSnapshot, PilotStatus, RuleCount, RunSummary
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ def pilot_status(ctx: EngineContext, run_id: str | None) -> PilotStatus:
     Raises:
         NotFound: No run of that id was begun here.
     """
+    if not run_id and not outbox_path(ctx).exists():
+        return PilotStatus(None, ())  # whoever only looks leaves nothing behind
     with closing(open_outbox(ctx)) as outbox:
         runs = outbox.runs()
         chosen = outbox.run(run_id) if run_id else next(iter(runs), None)

@@ -36,9 +36,14 @@ def tenant_keys(ctx: EngineContext) -> TenantKeyFile:
     return TenantKeyFile(sap_folder(ctx) / "tenant-keys.json", ctx.random_bytes)
 
 
+def outbox_path(ctx: EngineContext) -> Path:
+    """Where the ledger of write-backs lies, once there is one."""
+    return sap_folder(ctx) / "outbox.sqlite"
+
+
 def open_outbox(ctx: EngineContext) -> Outbox:
-    """The ledger of write-backs."""
-    return Outbox(sap_folder(ctx) / "outbox.sqlite")
+    """The ledger of write-backs; made where there is none."""
+    return Outbox(outbox_path(ctx))
 
 
 @contextmanager

@@ -148,7 +148,7 @@ class PilotSnapshot:
     run_id: str
     started_at: datetime
     stage: str
-    """`pulling`, `verifying`, `writing`, `proven`."""
+    """`writing` until everything was read back and equal, then `proven`."""
     total: int
     states: dict[str, int]
     """Rows by state: pending, sent, unknown, differs, confirmed."""
