@@ -19,8 +19,8 @@ from capctl.cli.commands import Words, children, command_at
 from capctl.cli.diagnostics import ExitCode
 from capctl.cli.help import HELP_FLAGS, page
 from capctl.cli.options import Options, options_of
-from capctl.cli.spelling import metavar, spellings, takes_many, value_type
-from capctl.cli.values import read_value
+from capctl.text.spelling import metavar, spellings, takes_many, value_type
+from capctl.text.values import read_value
 from engine.ops.spec import Arg, Operation, Param
 
 CONTEXT: Final = "typer_context"

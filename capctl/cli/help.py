@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from capctl.cli.commands import Words, children, command_at, find, summary_of
-from capctl.cli.layout import Block, Facts, Gap, Line, Tone, render
 from capctl.cli.options import options_of
-from capctl.cli.spelling import metavar, positionals, spellings, takes_many
 from capctl.cli.terminal import FALLBACK_WIDTH, wants_color, width_of
+from capctl.text.layout import Block, Facts, Gap, Line, Tone, render
+from capctl.text.spelling import metavar, positionals, spellings, takes_many
 from engine.ops.spec import Operation, Param
 
 HELP_FLAGS: Final = ("--help", "-h")

@@ -5,15 +5,15 @@ JSON is one document with sorted keys; a stream is JSON lines. Both hold only fi
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, TextIO
 
 from capctl.cli.diagnostics import BY_ANSWER, ExitCode, output_lost
-from capctl.cli.layout import render
 from capctl.cli.options import Options
 from capctl.cli.terminal import wants_color, width_of
+from capctl.text.document import to_json_text
+from capctl.text.layout import render
 from engine.ops.spec import Operation
 
 
@@ -70,19 +70,7 @@ def lines(op: Operation, result: Any, options: Options, stream: TextIO, *, strea
     """A result as lines of text or JSON."""
     if options.as_json:
         return (to_json_text(result, compact=streaming),)
-    from capctl.cli.views.select import view_of
+    from capctl.text.views.select import view_of
 
     blocks = view_of(op)(result)
     return render(blocks, width=width_of(stream), color=wants_color(stream, no_color=options.no_color))
-
-
-def to_json_text(result: Any, *, compact: bool = False) -> str:
-    """A result as JSON: indented with sorted keys, or on one line in the order of the result.
-
-    Raises:
-        ValueError: It holds NaN or an infinity.
-    """
-    data = result.to_json() if hasattr(result, "to_json") else result
-    if compact:
-        return json.dumps(data, ensure_ascii=False, allow_nan=False)
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2)

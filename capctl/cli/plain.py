@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from capctl.cli.commands import children, command_at, find
 from capctl.cli.options import Options, options_of
-from capctl.cli.spelling import positionals, spellings, takes_many
-from capctl.cli.values import read_value
+from capctl.text.spelling import positionals, spellings, takes_many
+from capctl.text.values import read_value
 from engine.ops.spec import Operation, Param
 
 

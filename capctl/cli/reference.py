@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from capctl.cli.commands import LOCAL, Words, command_at
 from capctl.cli.options import options_of
-from capctl.cli.spelling import metavar, positionals, spellings, takes_many
+from capctl.text.spelling import metavar, positionals, spellings, takes_many
 from engine.ops.catalogue import REGISTRY
 from engine.ops.groups import GROUPS
 from engine.ops.spec import EMPTY, Danger, Operation, Param

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from capctl.cli.spelling import as_command_line, metavar, positionals, spellings, takes_many, value_type
+from capctl.text.spelling import as_command_line, metavar, positionals, spellings, takes_many, value_type
+from capctl.text.values import read_item
 from capctl.tui.messages import Call
 from engine.errors import InvalidInput
 from engine.ops.spec import Operation, Param
 
 PROGRAM = "capctl"
+_SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
 def parse(line: str, registry: Mapping[str, Operation]) -> Call:
@@ -51,21 +52,13 @@ def convert(param: Param, text: str) -> Any:
     Raises:
         InvalidInput: It does not have the parameter's type, or is not one of its choices.
     """
-    if param.arg.choices and text not in param.arg.choices:
-        raise InvalidInput(
-            "console.choice",
-            f"{text!r} is no {param.name.replace('_', ' ')}",
-            f"It is one of {', '.join(param.arg.choices)}.",
-        )
-    wanted = value_type(param)
+    name = param.name.replace("_", " ")
     try:
-        if wanted is bool:
-            return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[text.lower()]
-        return wanted(text) if wanted in (int, float, Path) else text
-    except (KeyError, ValueError) as error:
-        raise InvalidInput(
-            "console.type", f"{text!r} is no {_kind(wanted)}", f"{param.name.replace('_', ' ')}: {param.arg.help}"
-        ) from error
+        return _SWITCH[text.lower()] if value_type(param) is bool else read_item(param, text)
+    except KeyError as error:
+        raise InvalidInput("console.value", f"{text!r} is neither yes nor no", f"{name}: {param.arg.help}") from error
+    except ValueError as error:
+        raise InvalidInput("console.value", str(error), f"{name}: {param.arg.help}") from error
 
 
 def usage(op: Operation) -> str:
@@ -144,7 +137,3 @@ def _spellings(op: Operation) -> Iterator[tuple[str, Param]]:
         if not param.arg.positional:
             for name in spellings(param):
                 yield name, param
-
-
-def _kind(wanted: Any) -> str:
-    return {int: "whole number", float: "number", bool: "yes or no", Path: "path"}.get(wanted, "text")

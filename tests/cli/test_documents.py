@@ -11,7 +11,7 @@ import pytest
 
 from capctl.cli.commands import command_at, find
 from capctl.cli.options import options_of
-from capctl.cli.spelling import spellings
+from capctl.text.spelling import spellings
 from tests.cli.conftest import EXAMPLES, Cli
 
 ROOT = EXAMPLES.parent

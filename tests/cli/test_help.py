@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capctl.cli.help import page, quick_page
-from capctl.cli.spelling import metavar, spellings
+from capctl.text.spelling import metavar, spellings
 from engine.ops.catalogue import REGISTRY
 from engine.ops.groups import GROUPS
 from engine.ops.spec import Operation

@@ -15,8 +15,8 @@ import pytest
 
 from capctl.cli import session
 from capctl.cli.diagnostics import ExitCode, diagnose
-from capctl.cli.layout import Facts, Line, Raw, Table, Tone, Toned, render
-from capctl.cli.output import to_json_text
+from capctl.text.document import to_json_text
+from capctl.text.layout import Facts, Line, Raw, Table, Tone, Toned, render
 from engine import errors
 from tests.cli.conftest import EXAMPLES, Cli
 

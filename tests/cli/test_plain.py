@@ -14,7 +14,7 @@ from capctl.cli import session
 from capctl.cli.app import run_command_line
 from capctl.cli.options import options_of
 from capctl.cli.plain import Invocation, read_plain
-from capctl.cli.spelling import spellings, value_type
+from capctl.text.spelling import spellings, value_type
 from engine.ops.catalogue import REGISTRY
 from engine.ops.spec import Operation, Param
 

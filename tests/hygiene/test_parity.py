@@ -10,7 +10,7 @@ import pytest
 
 from capctl.cli.bind import build
 from capctl.cli.reference import reference
-from capctl.cli.views.select import as_facts, view_of
+from capctl.text.views.select import as_facts, view_of
 from capctl.tui.bind import help_rows
 from engine.ops.catalogue import REGISTRY
 from engine.ops.groups import GROUPS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capctl.cli.spelling import takes_many, value_type
+from capctl.text.spelling import takes_many, value_type
 from capctl.tui.bind import offered
 from capctl.tui.command_line import parse, spell
 from capctl.tui.messages import Call
@@ -68,7 +68,7 @@ def test_a_percentage_is_spelt_as_in_the_shell() -> None:
         ("", "is no command"),
         ("rollout set", "percent is missing"),
         ("rollout set 25 30", "one argument too many"),
-        ("rollout set 25 --if-revision four", "is no whole number"),
+        ("rollout set 25 --if-revision four", "is not a whole number"),
         ("rollout set 25 --force", "has no option --force"),
         ("rollout set 25 --reason", "needs a value"),
         ("rollout set '25", "quotation mark"),

@@ -338,7 +338,7 @@ async def test_an_operation_that_needs_a_value_gets_a_form(opened: Open, ledger:
         await pilot.press("r")
         assert isinstance(app.screen, FormDialog)
         await pilot.press(*"fast", "enter")
-        assert "'fast' is no number" in text_of(app)
+        assert "'fast' is not a number" in text_of(app)
         await pilot.press(*["backspace"] * 4, *"500", "enter")
         assert ledger.ran == [("demo.rate", {"requests_per_s": 500.0})]
 

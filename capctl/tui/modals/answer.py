@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from capctl.cli.layout import render
-from capctl.cli.views.select import view_of
+from capctl.text.layout import render
+from capctl.text.views.select import view_of
 from capctl.tui.modals.dialog import Dialog
 from engine.ops.spec import Operation
 

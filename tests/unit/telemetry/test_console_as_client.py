@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from capctl.cli.views.drift import shown
+from capctl.text.views.drift import shown
 from engine.bootstrap import open_context, open_source
 from engine.clock import ManualClock
 from engine.context import EngineContext

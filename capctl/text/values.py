@@ -7,7 +7,7 @@ its errors should say what would have been right.
 import math
 from typing import Any
 
-from capctl.cli.spelling import takes_many, value_type
+from capctl.text.spelling import takes_many, value_type
 from engine.ops.spec import Param
 
 
@@ -24,11 +24,12 @@ def read_value(param: Param, value: Any) -> Any:
     if value is None:
         return None
     if takes_many(param):
-        return [_read(param, item) for item in value]
-    return _read(param, value)
+        return [read_item(param, item) for item in value]
+    return read_item(param, value)
 
 
-def _read(param: Param, value: Any) -> Any:
+def read_item(param: Param, value: Any) -> Any:
+    """One typed value of a parameter, which may take many. Raises ValueError as `read_value` does."""
     choices = param.arg.choices
     if choices and value not in choices:
         raise ValueError(f"{value!r} is not one of {', '.join(choices)}")

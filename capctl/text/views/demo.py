@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from capctl.cli.layout import Block, Line, Raw
-from capctl.cli.output import to_json_text
-from capctl.cli.views import rollout
+from capctl.text.document import to_json_text
+from capctl.text.layout import Block, Line, Raw
+from capctl.text.views import rollout
 from engine.demo import DemoEvent
 from engine.ops.results.demo import DemoAccess, RateSet
 

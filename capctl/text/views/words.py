@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from capctl.cli.layout import Tone, Toned
+from capctl.text.layout import Tone, Toned
 from engine.clock import to_rfc3339
 
 NOTHING: Final = "-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from capctl.cli.layout import Block, Facts, Line, Raw
+from capctl.text.layout import Block, Facts, Line, Raw
 from engine.clock import to_rfc3339
 from engine.ops.results.token import MintedToken, ShownToken
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone
-from capctl.cli.views.words import count, moment, seconds, short, verdict
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone
+from capctl.text.views.words import count, moment, seconds, short, verdict
 from engine.ops.results.pilot import (
     PilotSnapshot,
     PilotStatus,

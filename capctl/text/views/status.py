@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
-from capctl.cli.views import drift, rollout
-from capctl.cli.views.gate import gate
-from capctl.cli.views.words import moment, percent, seconds, short
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
+from capctl.text.views import drift, rollout
+from capctl.text.views.gate import gate
+from capctl.text.views.words import moment, percent, seconds, short
 from engine.rollout.snapshot import ControlSnapshot
 
 

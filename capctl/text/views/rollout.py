@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
-from capctl.cli.views.words import moment, percent, seconds, short
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
+from capctl.text.views.words import moment, percent, seconds, short
 from engine.ops.results.rollout import PlanView, RolloutChanged, RolloutView
 from engine.rollout.plan import to_percent
 from engine.rollout.snapshot import HistoryEntry

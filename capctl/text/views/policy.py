@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Raw, Table, Tone, Toned
-from capctl.cli.views.words import NOTHING, count, moment, short
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Raw, Table, Tone, Toned
+from capctl.text.views.words import NOTHING, count, moment, short
 from engine.ops.results.policy import CompiledPolicy, LintResult, PolicyChanges, PolicyList, PublishResult, ShownPolicy
 from engine.policy.findings import Finding
 from engine.policy.formatting import format_expression

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from capctl.cli.layout import Block, Facts, Line
-from capctl.cli.views.words import short, verdict
+from capctl.text.layout import Block, Facts, Line
+from capctl.text.views.words import short, verdict
 from engine.ops.results.result import CheckedResult
 
 

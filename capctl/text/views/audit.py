@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Raw, Table, Tone, Toned
-from capctl.cli.views.words import NOTHING, count, moment, short
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Raw, Table, Tone, Toned
+from capctl.text.views.words import NOTHING, count, moment, short
 from engine.ops.results.audit import CheckpointMade, Export, Proof, ShownRecord, Trail, Verification
 
 OUTCOMES: Final = {

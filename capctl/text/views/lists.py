@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from capctl.cli.layout import Block, Facts, Line, Table, Tone
-from capctl.cli.views.words import moment, short
+from capctl.text.layout import Block, Facts, Line, Table, Tone
+from capctl.text.views.words import moment, short
 from engine.ops.results.lists import ImportedList, ListOfLists, ShownList
 
 SHIPPED = "shipped, not imported"

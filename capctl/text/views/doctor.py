@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
 from engine.ops.results.doctor import Diagnosis
 
 MARKS: Final = {

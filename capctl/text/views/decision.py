@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from capctl.cli.layout import Block, Facts, Gap, Line, Table, Tone, Toned
-from capctl.cli.views.words import answer, count, percent, short, verdict
+from capctl.text.layout import Block, Facts, Gap, Line, Table, Tone, Toned
+from capctl.text.views.words import answer, count, percent, short, verdict
 from engine.adaptation import Adaptation
 from engine.clock import to_rfc3339
 from engine.decision.verdict import Outcome

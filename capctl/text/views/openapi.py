@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from capctl.cli.layout import Block, Raw
-from capctl.cli.views.select import View
+from capctl.text.layout import Block, Raw
+from capctl.text.views.select import View
 from engine.ops.results.openapi import OpenApi
 
 

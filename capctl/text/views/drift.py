@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Line, Table, Tone
-from capctl.cli.views.words import percent, seconds
+from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone
+from capctl.text.views.words import percent, seconds
 from engine.drift.counts import Counts
 from engine.drift.sample import Explanation
 from engine.ops.results.drift import DriftExplanation, DriftView

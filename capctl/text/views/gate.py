@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from capctl.cli.layout import Block, Cell, Facts, Gap, Table, Toned
-from capctl.cli.views.words import ANSWER_TONES, GLYPHS, answer, seconds
+from capctl.text.layout import Block, Cell, Facts, Gap, Table, Toned
+from capctl.text.views.words import ANSWER_TONES, GLYPHS, answer, seconds
 from engine.drift.report import GateReport
 from engine.ops.results.gate import GateCheck
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from capctl.cli.layout import Block, Facts, Line, Table
+from capctl.text.layout import Block, Facts, Line, Table
 from engine.ops.spec import Operation
 
 View: TypeAlias = Callable[[Any], Iterator[Block]]
@@ -15,7 +15,7 @@ View: TypeAlias = Callable[[Any], Iterator[Block]]
 
 def view_of(op: Operation) -> View:
     """The view of an operation: `VIEWS[op.id]` of the module named for its group, else `as_facts`."""
-    module = f"capctl.cli.views.{op.id.partition('.')[0]}"
+    module = f"capctl.text.views.{op.id.partition('.')[0]}"
     try:
         views: dict[str, View] = import_module(module).VIEWS
     except ModuleNotFoundError as error:

@@ -1,1 +1,0 @@
-"""How results read as text, one module per group of commands; see `capctl.cli.views.select`."""
