@@ -14,7 +14,9 @@ REASON: Final = Arg("Why, for the history and the audit trail.")
 REVISION: Final = Arg("Only if the rollout still has this revision.", flags=("--if-revision",))
 BREAK_GLASS: Final = Arg("Pass a gate that is not open. Needs --reason, ends within 60 minutes, is loud everywhere.")
 APPROVER: Final = Arg("The second person, where production asks for one.", metavar="NAME")
-PLAN: Final = Arg("A rollout plan as YAML or JSON; else the last plan, else 0, 25, 100.", metavar="FILE", suggest="file")
+PLAN: Final = Arg(
+    "A rollout plan as YAML or JSON; else the last plan, else 0, 25, 100.", metavar="FILE", suggest="file"
+)
 
 
 @operation("rollout.show")
