@@ -64,6 +64,10 @@ class PolicyStore(Protocol):
         """Store an IR by its hash without publishing it (a rollout's candidate)."""
         ...
 
+    def published(self, policy_id: str) -> PublishedPolicy | None:
+        """What a policy id stands for, without reading its IR; None where it is not published."""
+        ...
+
     def policy(self, policy_id: str) -> PolicyIR:
         """The published IR of a policy. Raises NotFound."""
         ...

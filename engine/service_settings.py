@@ -75,7 +75,7 @@ def _mode(value: Any) -> MtlsMode:
 def _names(value: Any) -> tuple[str, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
-        raise ValueError("not a list of names")
+        raise TypeError("not a list of names")
     return tuple(filter(None, (_text(name) for name in names)))
 
 
@@ -108,4 +108,4 @@ SERVICE_CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "rate_limit_burst": _burst,
     "key_passphrase_file": _path,
 }
-"""By setting: turns a value from a layer of configuration into the setting's type; ValueError or TypeError where it is none."""
+"""By setting: turns a value from a layer of configuration into its type; ValueError or TypeError where it is none."""

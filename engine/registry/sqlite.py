@@ -87,9 +87,12 @@ class SqliteStore:
         with self._writing() as connection:
             policies.keep(connection, ir)
 
-    def policy(self, policy_id: str) -> PolicyIR:
+    def published(self, policy_id: str) -> PublishedPolicy | None:
         with self._reading() as connection:
-            entry = policies.published(connection, policy_id)
+            return policies.published(connection, policy_id)
+
+    def policy(self, policy_id: str) -> PolicyIR:
+        entry = self.published(policy_id)
         if entry is None:
             raise policies.unknown(policy_id)
         try:

@@ -8,7 +8,6 @@ from engine.clock import Clock, to_rfc3339
 from engine.drift.fleet import FleetEvidence
 from engine.drift.gate import GateReport
 from engine.drift.sample import Explanation
-from engine.errors import NotFound
 from engine.ports import RolloutChange, Store
 from engine.rollout.assessment import MAX_EXPLAINED, Assessment
 from engine.rollout.plan import to_percent
@@ -26,7 +25,7 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
     Raises:
         Unavailable: The store cannot be read.
     """
-    policy_hash, ir_hash = _hashes(store, policy_id)
+    published = store.published(policy_id)
     state = store.rollout(policy_id)
     assessment = service.assess_or_hold(state) if state else None
     fleet = assessment.fleet if assessment else FleetEvidence()
@@ -36,8 +35,8 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
         at=assessment.at if assessment else clock.now(),
         env=service.env,
         policy_id=policy_id,
-        policy_hash=policy_hash,
-        ir_hash=ir_hash,
+        policy_hash=published.policy_hash if published else "",
+        ir_hash=published.ir_hash if published else "",
         rollout=state,
         gate=assessment.report if assessment else None,
         windows=fleet.windows,
@@ -50,18 +49,10 @@ def take_snapshot(store: Store, service: RolloutService, clock: Clock, policy_id
         history=tuple(map(_entry, changes)),
         source_age_s=fleet.source_age_s,
         next_percent=to_percent(following[1].basis_points) if following else None,
-        problems=_problems(assessment, published=bool(ir_hash)),
+        problems=_problems(assessment, published=published is not None),
         source=service.source,
         source_problem=assessment.source_problem if assessment else "",
     )
-
-
-def _hashes(store: Store, policy_id: str) -> tuple[str, str]:
-    try:
-        ir = store.policy(policy_id)
-    except NotFound:
-        return "", ""
-    return ir.policy_hash, ir.ir_hash
 
 
 def _entry(change: RolloutChange) -> HistoryEntry:

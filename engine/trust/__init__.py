@@ -5,13 +5,19 @@
     jwks = to_jwks(signer.public_keys())            # /.well-known/jwks.json
     result = verify_result(received, jwks, now=clock.now())
 
-Importing the room loads no cryptography; the first key does.
+Names are loaded on first use, and cryptography with the first key: `capctl status` reads checkpoints and needs neither.
 """
 
-from engine.trust.jwk import KeyState, PublicKey, parse_jwks, thumbprint, to_jwks
-from engine.trust.keyfile import KeyPurpose, open_private_key
-from engine.trust.signing import CompactSigner, FileSigner, ResponseSigner, SignedResult
-from engine.trust.verifying import VerifiedResult, verify_result
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.trust.jwk import KeyState, PublicKey, parse_jwks, thumbprint, to_jwks
+    from engine.trust.keyfile import KeyPurpose, open_private_key
+    from engine.trust.signing import CompactSigner, FileSigner, ResponseSigner, SignedResult
+    from engine.trust.verifying import VerifiedResult, verify_result
 
 __all__ = [
     "CompactSigner",
@@ -28,3 +34,28 @@ __all__ = [
     "to_jwks",
     "verify_result",
 ]
+
+_HOME = {
+    "CompactSigner": "signing",
+    "FileSigner": "signing",
+    "KeyPurpose": "keyfile",
+    "KeyState": "jwk",
+    "PublicKey": "jwk",
+    "ResponseSigner": "signing",
+    "SignedResult": "signing",
+    "VerifiedResult": "verifying",
+    "open_private_key": "keyfile",
+    "parse_jwks": "jwk",
+    "thumbprint": "jwk",
+    "to_jwks": "jwk",
+    "verify_result": "verifying",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -20,10 +20,10 @@ import pytest
 from engine.clock import SystemClock
 from engine.demo import DemoWorld, run_script
 from engine.demo.seed import POLICY_ID, demo_plan, service_of
-from engine.verifier.supervision import Child, module_command
 from engine.drift.gate import Answer
 from engine.errors import Unavailable
 from engine.rollout.assessment import assess
+from engine.verifier.supervision import Child, module_command
 
 FAST: dict[str, Any] = {"rate": 600.0, "drift_max": 0.05, "hold_s": 0.0}
 """A looser limit and more traffic: 88 clean requests a step, and no hold times."""
