@@ -40,7 +40,7 @@ def run() -> str:
     rows.append(("import typer", [sys.executable, "-c", "import typer"], ""))
     with tempfile.TemporaryDirectory() as state:
         environ = {**os.environ, "XDG_STATE_HOME": state, "CAPCTL_ACTOR": "bench"}
-        # An installed program has its bytecode; without this a checkout that may not write it is compiled at each start.
+        # An installed program has its bytecode; a checkout that may not write any would be compiled at each start.
         environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(state) / "bytecode")}
         for words in (["policy", "publish", "lksg.v1"], ["rollout", "start"]):
             subprocess.run([str(CAPCTL), *words], env=environ, check=True, stdout=subprocess.DEVNULL)
