@@ -41,9 +41,9 @@ docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m engine.verifier.openapi > docs/openapi/openapi.yaml
 
 lock:            ## Resolve the lock files again (needs uv).
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/run.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.lock
 
 $(VENV)/bin/python:

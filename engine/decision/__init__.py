@@ -6,8 +6,9 @@ imports `engine.decision.verdict` and few decide.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.decision.bucketing import BUCKET_VERSION, bucket
@@ -43,33 +44,27 @@ __all__ = [
     "verification_result",
 ]
 
-_HOME = {
-    "BUCKET_VERSION": "bucketing",
-    "Decider": "decider",
-    "Decision": "verdict",
-    "Drift": "verdict",
-    "Options": "options",
-    "Outcome": "verdict",
-    "Plan": "plan",
-    "ReplaySummary": "replay",
-    "Selector": "select",
-    "Verdict": "verdict",
-    "Violation": "verdict",
-    "bucket": "bucketing",
-    "check_context": "context",
-    "context_hash": "context",
-    "decide": "options",
-    "direction": "drifting",
-    "manifest_hash": "result",
-    "replay_chunk": "replay",
-    "verification_result": "result",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "BUCKET_VERSION": "bucketing",
+        "Decider": "decider",
+        "Decision": "verdict",
+        "Drift": "verdict",
+        "Options": "options",
+        "Outcome": "verdict",
+        "Plan": "plan",
+        "ReplaySummary": "replay",
+        "Selector": "select",
+        "Verdict": "verdict",
+        "Violation": "verdict",
+        "bucket": "bucketing",
+        "check_context": "context",
+        "context_hash": "context",
+        "decide": "options",
+        "direction": "drifting",
+        "manifest_hash": "result",
+        "replay_chunk": "replay",
+        "verification_result": "result",
+    },
+)

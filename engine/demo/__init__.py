@@ -8,8 +8,9 @@ Import is cheap; names are loaded on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.demo.rate import DEFAULT_RATE, MAX_RATE, read_rate, write_rate
@@ -29,23 +30,17 @@ __all__ = [
     "write_rate",
 ]
 
-_HOME = {
-    "DEFAULT_RATE": "rate",
-    "MAX_RATE": "rate",
-    "DemoEvent": "script",
-    "DemoWorld": "world",
-    "demo_state_dir": "world",
-    "inject_drift": "seed",
-    "read_rate": "rate",
-    "run_script": "script",
-    "write_rate": "rate",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "DEFAULT_RATE": "rate",
+        "MAX_RATE": "rate",
+        "DemoEvent": "script",
+        "DemoWorld": "world",
+        "demo_state_dir": "world",
+        "inject_drift": "seed",
+        "read_rate": "rate",
+        "run_script": "script",
+        "write_rate": "rate",
+    },
+)

@@ -6,8 +6,9 @@ because every process imports `engine.policy.ir` and few lint.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.policy.ast import ExpressionError
@@ -40,29 +41,23 @@ __all__ = [
     "read_ir",
 ]
 
-_HOME = {
-    "CODES": "findings",
-    "ExpressionError": "ast",
-    "Finding": "findings",
-    "LintReport": "findings",
-    "PolicyDiff": "diff",
-    "PolicyDocument": "document",
-    "PolicyIR": "ir",
-    "ReferenceList": "reference",
-    "compile_policy": "compile",
-    "diff_policies": "diff",
-    "format_expression": "formatting",
-    "lint": "linting",
-    "parse_expression": "expression",
-    "parse_reference_list": "reference",
-    "read_ir": "reading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "CODES": "findings",
+        "ExpressionError": "ast",
+        "Finding": "findings",
+        "LintReport": "findings",
+        "PolicyDiff": "diff",
+        "PolicyDocument": "document",
+        "PolicyIR": "ir",
+        "ReferenceList": "reference",
+        "compile_policy": "compile",
+        "diff_policies": "diff",
+        "format_expression": "formatting",
+        "lint": "linting",
+        "parse_expression": "expression",
+        "parse_reference_list": "reference",
+        "read_ir": "reading",
+    },
+)

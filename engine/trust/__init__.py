@@ -10,8 +10,9 @@ Names are loaded on first use, and cryptography with the first key: `capctl stat
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.trust.jwk import KeyState, PublicKey, parse_jwks, thumbprint, to_jwks
@@ -35,27 +36,21 @@ __all__ = [
     "verify_result",
 ]
 
-_HOME = {
-    "CompactSigner": "signing",
-    "FileSigner": "signing",
-    "KeyPurpose": "keyfile",
-    "KeyState": "jwk",
-    "PublicKey": "jwk",
-    "ResponseSigner": "signing",
-    "SignedResult": "signing",
-    "VerifiedResult": "verifying",
-    "open_private_key": "keyfile",
-    "parse_jwks": "jwk",
-    "thumbprint": "jwk",
-    "to_jwks": "jwk",
-    "verify_result": "verifying",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "CompactSigner": "signing",
+        "FileSigner": "signing",
+        "KeyPurpose": "keyfile",
+        "KeyState": "jwk",
+        "PublicKey": "jwk",
+        "ResponseSigner": "signing",
+        "SignedResult": "signing",
+        "VerifiedResult": "verifying",
+        "open_private_key": "keyfile",
+        "parse_jwks": "jwk",
+        "thumbprint": "jwk",
+        "to_jwks": "jwk",
+        "verify_result": "verifying",
+    },
+)

@@ -6,7 +6,9 @@ former as a process of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.verifier.server import serve
@@ -14,14 +16,4 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "serve_workers"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "serve":
-        from engine.verifier.server import serve
-
-        return serve
-    if name == "serve_workers":
-        from engine.verifier.workers import serve_workers
-
-        return serve_workers
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_face(__name__, {"serve": "server", "serve_workers": "workers"})

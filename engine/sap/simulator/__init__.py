@@ -8,7 +8,9 @@ It exists for the demonstration and for tests; nothing of the adapter knows it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.sap.simulator.options import SimulatorOptions
@@ -16,11 +18,4 @@ if TYPE_CHECKING:
 
 __all__ = ["SimulatorOptions", "SimulatorServer"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from engine.sap.simulator.options import SimulatorOptions
-    from engine.sap.simulator.server import SimulatorServer
-
-    return {"SimulatorOptions": SimulatorOptions, "SimulatorServer": SimulatorServer}[name]
+__getattr__ = lazy_face(__name__, {"SimulatorOptions": "options", "SimulatorServer": "server"})
