@@ -71,7 +71,7 @@ def set_percent(
     approver: Annotated[str, APPROVER] = "",
     if_revision: Annotated[int | None, REVISION] = None,
 ) -> "RolloutChanged":
-    """Enforce a share of the requests. Going up passes the gate; going down never asks."""
+    """Enforce a share of the requests. Going up passes the gate; going down needs none."""
     from engine.ops.results.rollout import RolloutChanged
     from engine.ops.target import policy_id
     from engine.ops.view import rollout_service
