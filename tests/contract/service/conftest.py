@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,8 +44,12 @@ class Service:
 
     def workers(self) -> list[int]:
         """The process ids of its children."""
-        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return [int(pid) for tasks in children for pid in tasks.read_text().split()]
+        found: list[int] = []
+        for children in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            # A thread may end between being listed and being asked.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, children.read_text().split())
+        return found
 
     def end(self) -> tuple[int, str]:
         """End it in order: its exit status, and what it wrote to stderr."""
