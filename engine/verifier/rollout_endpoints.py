@@ -22,6 +22,7 @@ from engine.rollout.codec import public_json
 from engine.rollout.plan import parse_percent
 from engine.rollout.snapshot import counts_to_json
 from engine.rollout.state import RolloutState
+from engine.rollout.transitions import MAX_REASON
 from engine.verifier.access import Access
 from engine.verifier.auth import Principal, Scope
 from engine.verifier.body import read_json_object
@@ -30,7 +31,6 @@ from engine.verifier.runtime import Runtime
 from engine.verifier.status_endpoints import NO_STORE
 from engine.verifier.store_thread import StoreThread
 
-MAX_REASON: Final = 500
 MEMBERS: Final = frozenset({"policy_id", "percent", "paused", "reason", "break_glass"})
 _ETAG = re.compile(r'"(\d{1,15})"')
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validat
 from engine.rollout.codec import VERSION
 from engine.rollout.plan import parse_percent
 from engine.rollout.state import FULL, Phase
+from engine.rollout.transitions import MAX_REASON
 from engine.verifier.contract.base import (
     GivenPercent,
     Hash,
@@ -24,7 +25,6 @@ from engine.verifier.contract.base import (
     absent,
 )
 from engine.verifier.contract.gate import DriftCounts, Gate
-from engine.verifier.rollout_endpoints import MAX_REASON
 
 
 def _one_line(text: str) -> str:
