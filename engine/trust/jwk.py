@@ -65,6 +65,17 @@ class PublicKey:
         """Whether what it signed is accepted at `now`. The end itself is already too late."""
         return self.state is not KeyState.RETIRED and (self.verify_until is None or now < self.verify_until)
 
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether the signature over the message is this key's (RFC 8032)."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
     def to_jwk(self) -> dict[str, str]:
         """The key as a JWK, with its state."""
         jwk = {

@@ -33,6 +33,14 @@ class KeyPurpose(StrEnum):
     """Signs the access tokens of the embedded issuer."""
     CHECKPOINT = "checkpoint"
     """Signs checkpoints of the audit trail."""
+    REGISTRY = "registry"
+    """Signs the registry's entries: which policy id stands for which IR."""
+    ORR = "orr"
+    """Signs the operational readiness review; the tech lead's."""
+    BACKUP = "backup"
+    """Signs manifests of backups and reports of drills."""
+    ROOT = "root"
+    """Signs the keyring, which says what every other key is for."""
 
 
 def open_private_key(
