@@ -1,0 +1,1 @@
+"""The evening: deploy, smoke, canary, load, and the plan that ties them together."""
