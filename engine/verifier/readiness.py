@@ -21,6 +21,8 @@ DRIFT_GATE = "DRIFT_GATE"
 class ReadyReport:
     """What speaks against sending traffic."""
 
+    environment: str
+    """Which environment answers: whoever meant another one is at the wrong address."""
     reasons: tuple[str, ...]
     """Any of these makes the verifier not ready."""
     warnings: tuple[str, ...]
@@ -34,7 +36,12 @@ class ReadyReport:
     def to_json(self) -> dict[str, Any]:
         """The answer of `/readyz`."""
         status = "ready" if self.ready else "not_ready"
-        return {"status": status, "reasons": list(self.reasons), "warnings": list(self.warnings)}
+        return {
+            "status": status,
+            "environment": self.environment,
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+        }
 
 
 def check_ready(runtime: Runtime, *, drift_gate: bool) -> ReadyReport:
@@ -58,4 +65,4 @@ def check_ready(runtime: Runtime, *, drift_gate: bool) -> ReadyReport:
         DRIFT_GATE: drift_gate and any(report.answer is Answer.CLOSED for report in runtime.gates.values()),
     }
     warnings = (STORE_NOT_WRITABLE,) if health.faults.keys() - {"refresh"} else ()
-    return ReadyReport(tuple(code for code, holds in found.items() if holds), warnings)
+    return ReadyReport(runtime.ctx.env, tuple(code for code, holds in found.items() if holds), warnings)

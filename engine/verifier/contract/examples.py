@@ -45,8 +45,8 @@ KEYS: Final[Json] = {
 
 IR: Final[Json] = _SMALL_POLICY.to_json()
 
-READY: Final[Json] = {"status": "ready", "reasons": [], "warnings": []}
-NOT_READY: Final[Json] = {"status": "not_ready", "reasons": ["STARTING"], "warnings": []}
+READY: Final[Json] = {"status": "ready", "environment": "prod", "reasons": [], "warnings": []}
+NOT_READY: Final[Json] = {"status": "not_ready", "environment": "prod", "reasons": ["STARTING"], "warnings": []}
 
 VERIFY_DEMO: Final[Json] = {"policy_id": "lksg.v1", "context": {"_demo": True}, "backend": "mock"}
 VERIFY_AGGREGATE: Final[Json] = {

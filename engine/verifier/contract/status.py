@@ -30,6 +30,8 @@ class Readiness(Model):
     """Whether traffic may be sent here, or why not."""
 
     status: Literal["ready", "not_ready"]
+    environment: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,31}$")]
+    """Which environment answers: a caller that means another one should go no further."""
     reasons: list[Annotated[str, OneOf(REASONS)]]
     """Any of these makes the verifier not ready."""
     warnings: list[Annotated[str, OneOf((readiness.STORE_NOT_WRITABLE,))]]

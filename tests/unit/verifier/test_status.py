@@ -18,8 +18,10 @@ from engine.verifier.runtime import Runtime
 
 
 async def test_a_verifier_that_knows_everything_is_ready(client: httpx.AsyncClient) -> None:
+    """And says of which environment it is, so that nobody tries out the wrong one."""
     answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "reasons": [], "warnings": []})
+    said = {"status": "ready", "environment": "demo", "reasons": [], "warnings": []}
+    assert (answer.status_code, answer.json()) == (200, said)
 
 
 async def test_healthz_tells_nothing_but_that_it_lives(client: httpx.AsyncClient) -> None:
