@@ -30,6 +30,7 @@ GROUPS: Final[dict[str, Group]] = {
     "replay": Group("engine.ops.decision"),
     "verify-result": Group("engine.ops.result"),
     "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
+    "smoke": Group("engine.ops.smoke"),
     "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
     "openapi": Group("engine.ops.openapi", "The contract of the HTTP API"),
     "audit": Group("engine.ops.audit", "See who did what when, and prove that nobody altered it"),
