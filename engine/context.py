@@ -26,6 +26,8 @@ class Progress:
     total: int | None = None
     """None when it cannot be known."""
     message: str = ""
+    output: str = ""
+    """A line that a tool printed: it is shown as it is, and not replaced by what comes next."""
 
 
 def ignore_progress(progress: Progress) -> None:
