@@ -6,10 +6,11 @@ operation may do is decided in the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import tzinfo
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -18,8 +19,10 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
+from capctl.tui.activities import Activity, begun, changed
 from capctl.tui.availability import why_not
-from capctl.tui.bind import APP_BINDINGS, meant, offered, operation_bindings, prepared, spoken
+from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, meant, offered, operation_bindings, prepared
+from capctl.tui.callout import has_closed, others_change
 from capctl.tui.command_line import parse, spell
 from capctl.tui.confirmation import needs_question, question, slider_arguments
 from capctl.tui.messages import (
@@ -27,29 +30,36 @@ from capctl.tui.messages import (
     CommandEntered,
     OperationDone,
     OperationFailed,
+    OperationProgressed,
     OperationStarted,
     PercentProposed,
+    ReadingFailed,
+    ReadingTaken,
     SampleFailed,
     SnapshotTaken,
 )
 from capctl.tui.modals.answer import AnswerDialog, plain_text
 from capctl.tui.modals.confirm import ConfirmDialog
 from capctl.tui.modals.form import FormDialog
+from capctl.tui.palette import system_commands
 from capctl.tui.poller import Poller, Sampler
+from capctl.tui.reading import Reading
 from capctl.tui.runner import Runner, Spawn, spawn_thread
+from capctl.tui.sampling import ScreenPollers
+from capctl.tui.screens.console import ConsoleScreen
 from capctl.tui.screens.help import HelpScreen
-from capctl.tui.screens.rollout import RolloutScreen
+from capctl.tui.screens.index import SCREENS, ScreenEntry, entry_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.theme_files import FALLBACK, ThemeShelf, load_themes, shipped_directory, user_directory
-from capctl.tui.widgets.activity import Activity, ActivityLog
 from capctl.tui.widgets.command_bar import CommandBar
-from capctl.tui.wording import percent
 from engine.context import EngineContext
 from engine.drift.gate import Answer
 from engine.errors import EngineError
 from engine.ops.spec import REGISTRY, Danger
 
-ACTIVITIES_KEPT = 100
+
+def _open_screen(entry: ScreenEntry) -> ConsoleScreen:
+    return entry.load()()
 
 
 class ControlRoom(App[None]):
@@ -65,11 +75,11 @@ class ControlRoom(App[None]):
     """
 
     TITLE = "capctl"
-    MODES: ClassVar[dict[str, Any]] = {"rollout": RolloutScreen}
-    DEFAULT_MODE = "rollout"
+    MODES: ClassVar[dict[str, Any]] = {entry.name: partial(_open_screen, entry) for entry in SCREENS}
+    DEFAULT_MODE = SCREENS[0].name
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-stacked"), (120, "-wide")]  # noqa: RUF012 - typed so in the base
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (24, "-normal"), (36, "-tall")]  # noqa: RUF012 - as above
-    BINDINGS: ClassVar[list[BindingType]] = [*operation_bindings(), *APP_BINDINGS]
+    BINDINGS: ClassVar[list[BindingType]] = [*operation_bindings(), *APP_BINDINGS, *SCREEN_BINDINGS]
     COMMAND_PALETTE_BINDING = "f2"
     ENABLE_COMMAND_PALETTE = True
 
@@ -96,9 +106,11 @@ class ControlRoom(App[None]):
             read_only=ctx.read_only,
         )
         self._ctx = ctx
-        self._poller = Poller(sample, self, interval_s=ctx.settings.poll_interval_s)
+        self._poller = Poller(
+            sample, self, interval_s=ctx.settings.poll_interval_s, taken=SnapshotTaken, failed=SampleFailed
+        )
+        self._screen_pollers = ScreenPollers(ctx, self)
         self._runner = Runner(ctx, self, spawn=spawn)
-        self._activities: tuple[Activity, ...] = ()
         for file in self._shelf.files:
             for theme in file.themes():
                 self.register_theme(theme)
@@ -120,6 +132,24 @@ class ControlRoom(App[None]):
     def on_unmount(self) -> None:
         """Sample no more."""
         self._poller.stop()
+        self._screen_pollers.stop()
+
+    @property
+    def console_screen(self) -> ConsoleScreen:
+        """The screen that is shown, below whatever lies over it."""
+        return cast(ConsoleScreen, self.screen_stack[0])
+
+    def action_go_to(self, name: str) -> None:
+        """Show a screen. Only the one that is shown takes samples of its own."""
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+        self.switch_mode(name)
+        self._screen_pollers.show(self.console_screen)
+
+    def look_again(self) -> None:
+        """Sample now: something has just been changed, or something else is looked at."""
+        self._poller.hurry()
+        self._screen_pollers.hurry()
 
     def say(self, message: str, *, title: str, severity: SeverityLevel = "warning", timeout: float = 6) -> None:
         """Show a toast. Its words may come from a policy or a colleague, so nothing in them is markup."""
@@ -134,20 +164,34 @@ class ControlRoom(App[None]):
         """Show a sample, and call out what others have done."""
         before = self.state
         self._publish(self._aged(before).with_snapshot(event.snapshot))
-        self._call_out(before)
+        if has_closed(before, self.state):
+            self.bell()
+        if told := others_change(before, self.state, actor=self._ctx.actor):
+            self.say(told.message, title=told.title, timeout=10)
 
     @on(SampleFailed)
     def show_failure(self, event: SampleFailed) -> None:
         """Let the last sample grow old, with the reason beside it."""
         self._publish(self._aged(self.state).with_failure(event.error))
 
-    def action_run_operation(self, op_id: str) -> None:
+    @on(ReadingTaken)
+    def show_reading(self, event: ReadingTaken) -> None:
+        """Show a screen's own sample."""
+        reading = self._reading(event.screen).taken(event.snapshot, self._ctx.clock.monotonic())
+        self._publish(self.state.with_reading(event.screen, reading))
+
+    @on(ReadingFailed)
+    def show_failed_reading(self, event: ReadingFailed) -> None:
+        """Let a screen's last sample grow old, with the reason beside it."""
+        self._publish(self.state.with_reading(event.screen, self._reading(event.screen).failed(event.error)))
+
+    def action_run_operation(self, op_id: str, dry_run: bool = False) -> None:
         """Run an operation about what is on the screen, or say why that makes no sense now."""
         op = meant(REGISTRY[op_id], self.state)
-        if reason := why_not(op, self.state):
+        if reason := why_not(op, self.state, self.console_screen):
             self.say(reason, title="Not now")
             return
-        call = prepared(op, self.state)
+        call = replace(prepared(op, self.state, self.console_screen.arguments(op, self.state)), dry_run=dry_run)
         if any(param.required and param.name not in call.arguments for param in op.params):
             self.push_screen(FormDialog(op, call.arguments), lambda values: self._filled(call, values))
         else:
@@ -187,7 +231,7 @@ class ControlRoom(App[None]):
         except EngineError as error:
             self.say(error.hint, title=error.message, severity="error")
             return
-        self._ask(prepared(call.op, self.state, call.arguments))
+        self._ask(replace(prepared(call.op, self.state, call.arguments), dry_run=call.dry_run))
 
     @on(PercentProposed)
     def ask_for_percent(self, event: PercentProposed) -> None:
@@ -203,45 +247,47 @@ class ControlRoom(App[None]):
     @on(OperationStarted)
     def note_start(self, event: OperationStarted) -> None:
         """Write the command into the activity log."""
-        activity = Activity(event.number, self._ctx.clock.now(), spell(event.call))
-        self._keep((*self._activities, activity)[-ACTIVITIES_KEPT:])
+        activity = Activity(event.number, self._ctx.clock.now(), event.call)
+        self._publish(replace(self.state, activities=begun(self.state.activities, activity)))
+
+    @on(OperationProgressed)
+    def note_progress(self, event: OperationProgressed) -> None:
+        """Note how far it is."""
+        now_s = self._ctx.clock.monotonic()
+        self._change(event.number, lambda run: run.with_progress(event.progress, now_s))
 
     @on(OperationDone)
     def note_end(self, event: OperationDone) -> None:
         """Note that it went well, look at once, and show the answer to a question."""
-        self._note(event.number, "done", failed=False)
-        self._poller.hurry()
-        if event.call.op.danger is Danger.READ:
-            self.push_screen(AnswerDialog(spell(event.call), plain_text(event.call.op, event.result)))
+        call, now = event.call, self._ctx.clock.now()
+        self._change(event.number, lambda run: run.ended(now, result=event.result))
+        self.look_again()
+        is_question = call.dry_run or call.op.danger is Danger.READ
+        if is_question and call.op.id not in self.console_screen.DRAWN:
+            self.push_screen(AnswerDialog(spell(call), plain_text(call.op, event.result)))
 
     @on(OperationFailed)
     def note_failure(self, event: OperationFailed) -> None:
         """Note why it did not go, and say it where it is seen."""
-        self._note(event.number, event.error.message, failed=True)
-        self._poller.hurry()
+        now = self._ctx.clock.now()
+        self._change(event.number, lambda run: run.ended(now, error=event.error))
+        self.look_again()
         self.say(event.error.hint, title=event.error.message, severity="error", timeout=10)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual calls it so
-        """Offer every operation and the console's own actions in the palette."""
-        for op in offered():
-            yield SystemCommand(" ".join(op.command), op.summary, lambda op_id=op.id: self.action_run_operation(op_id))
-        for binding in APP_BINDINGS:
-            if binding.action != "command_palette":
-                yield SystemCommand(
-                    binding.description,
-                    f"Key {spoken(binding.key)}",
-                    lambda action=binding.action: self.call_later(self.run_action, action),
-                )
+        """Offer every operation, every screen and the console's own actions in the palette."""
+        return system_commands(self)
 
     def _filled(self, call: Call, values: dict[str, Any] | None) -> None:
         if values is not None:
             self._ask(replace(call, arguments={**call.arguments, **values}))
 
     def _ask(self, call: Call) -> None:
-        if not needs_question(call.op):
+        if call.dry_run or not needs_question(call.op):
             self._runner.submit(call)
             return
-        self.push_screen(ConfirmDialog(question(call, self.state)), lambda typed: self._confirmed(call, typed))
+        asked = self.console_screen.question(call, self.state) or question(call, self.state)
+        self.push_screen(ConfirmDialog(asked), lambda typed: self._confirmed(call, typed))
 
     def _confirmed(self, call: Call, typed: dict[str, str] | None) -> None:
         if typed is not None:
@@ -254,31 +300,9 @@ class ControlRoom(App[None]):
         self.state = self._aged(state)
         self.state_changed.publish(self.state)
 
-    def _call_out(self, before: ConsoleState) -> None:
-        """Say aloud what changed behind the operator's back: a closed gate, someone else's transition."""
-        now = self.state
-        if now.answer is Answer.CLOSED and before.answer not in (Answer.CLOSED, None):
-            self.bell()
-        if before.rollout is None or now.rollout is None or now.rollout.revision == before.rollout.revision:
-            return
-        if now.rollout.actor != self._ctx.actor:
-            where = percent(now.rollout.basis_points / 100)
-            self.say(
-                now.rollout.reason,
-                title=f"{now.rollout.actor}: now {where}, {now.rollout.phase.value.replace('_', ' ')}",
-                timeout=10,
-            )
+    def _change(self, number: int, change: Callable[[Activity], Activity]) -> None:
+        self._publish(replace(self.state, activities=changed(self.state.activities, number, change)))
 
-    def _note(self, number: int, outcome: str, *, failed: bool) -> None:
-        self._keep(
-            tuple(
-                replace(item, outcome=outcome, failed=failed) if item.number == number else item
-                for item in self._activities
-            )
-        )
-
-    def _keep(self, activities: tuple[Activity, ...]) -> None:
-        self._activities = activities
-        for screen in self.screen_stack:
-            for log in screen.query(ActivityLog):
-                log.activities = activities
+    def _reading(self, name: str) -> Reading:
+        interval_s = entry_of(name).load().INTERVAL_S
+        return replace(self.state.reading(name), interval_s=interval_s or self.state.interval_s)

@@ -6,7 +6,7 @@ Courtesy only. Whether something is *allowed* is decided in the engine, for ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.gate_panel import still_needed
@@ -15,19 +15,24 @@ from engine.drift.gate import Answer
 from engine.ops.spec import Danger, Operation
 from engine.rollout.state import Phase
 
+if TYPE_CHECKING:
+    from capctl.tui.screens.console import ConsoleScreen
+
 NOT_STARTED: Final = "No rollout has been started; s starts one at 0 %."
 
 UNKNOWN: Final = "Where the rollout stands is not known yet."
 
 
-def why_not(op: Operation, state: ConsoleState) -> str:
-    """Why an operation makes no sense now; empty when it does."""
+def why_not(op: Operation, state: ConsoleState, screen: ConsoleScreen | None = None) -> str:
+    """Why an operation makes no sense now; empty when it does. A screen knows more about what is chosen on it."""
     if state.read_only and op.danger is not Danger.READ:
         return "This console is read-only; start it without --read-only to make changes."
     if op.id.startswith("demo.") and state.env != "demo":
         return "This works in the demonstration only: capctl demo."
     rule = _RULES.get(op.id)
-    return rule(state) if rule else ""
+    if rule:
+        return rule(state)
+    return screen.why_not(op, state) if screen else ""
 
 
 def _start(state: ConsoleState) -> str:

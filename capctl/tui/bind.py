@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.binding import Binding
 
 from capctl.tui.availability import why_not
 from capctl.tui.command_line import usage
 from capctl.tui.messages import Call
+from capctl.tui.screens.index import EVERYWHERE, SCREENS, ScreenEntry
 from capctl.tui.state import ConsoleState
 from engine.ops.catalogue import REGISTRY
 from engine.ops.spec import Danger, Operation
 from engine.rollout.state import Phase
+
+if TYPE_CHECKING:
+    from capctl.tui.screens.console import ConsoleScreen
 
 ALIASES: Final[Mapping[str, str]] = {"rollout.promote": "plus"}
 """A second key, where one is expected."""
 
 COUNTERPARTS: Final[Mapping[str, str]] = {"rollout.pause": "rollout.resume"}
 """One key for two operations: while paused, the key that pauses resumes."""
-
-HINTS: Final[Mapping[str, str]] = {
-    "rollout.start": "start",
-    "rollout.promote": "promote",
-    "rollout.rollback": "roll back",
-    "rollout.pause": "pause",
-    "rollout.resume": "resume",
-    "demo.inject": "drift",
-    "demo.rate": "rate",
-}
-"""The word beside the key on the key bar; an operation without one is in help only."""
 
 _SPOKEN: Final[Mapping[str, str]] = {
     "question_mark": "?",
@@ -44,9 +37,6 @@ _SPOKEN: Final[Mapping[str, str]] = {
 }
 
 APP_BINDINGS: Final = (
-    Binding(
-        "exclamation_mark", "break_glass", "Promote past a gate that is not open (break-glass)", id="app.break_glass"
-    ),
     Binding("colon", "command_line", "Type a command", id="app.command"),
     Binding("slash", "command_palette", "Find an action", id="app.palette"),
     Binding("t", "next_theme", "Next theme", id="app.theme"),
@@ -54,6 +44,11 @@ APP_BINDINGS: Final = (
     Binding("q", "quit", "Leave the console; the rollout goes on", id="app.quit"),
 )
 """Keys of the console itself."""
+
+SCREEN_BINDINGS: Final = tuple(
+    Binding(entry.key, f"go_to({entry.name!r})", f"Go to {entry.title}", id=f"screen.{entry.name}") for entry in SCREENS
+)
+"""A key for each screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +65,8 @@ class KeyHint:
 class HelpRow:
     """A line of the help page."""
 
+    place: str
+    """Where it works: everywhere, on a screen, or as a command."""
     key: str
     command: str
     summary: str
@@ -80,23 +77,22 @@ def offered() -> Iterator[Operation]:
     return (op for op in REGISTRY.values() if not op.streams)
 
 
-def operation_bindings() -> list[Binding]:
-    """A binding for each operation that has a key."""
+def operation_bindings(entry: ScreenEntry | None = None) -> list[Binding]:
+    """A binding for each operation of a screen that has a key; without a screen, for those that work everywhere."""
     return [
         Binding(
             ",".join(filter(None, (op.key, ALIASES.get(op.id)))),
-            f"run_operation({op.id!r})",
+            f"app.run_operation({op.id!r})",
             op.summary.rstrip("."),
             id=op.id,
         )
-        for op in offered()
-        if op.key
+        for op in _bound(entry)
     ]
 
 
-def key_hints(state: ConsoleState) -> list[KeyHint]:
-    """What the key bar says in a state, most important first."""
-    hints = [_hint(op, state) for op in _hinted(state)]
+def key_hints(state: ConsoleState, screen: ConsoleScreen) -> list[KeyHint]:
+    """What the key bar of a screen says in a state, most important first."""
+    hints = list(_hints(state, screen))
     console = [KeyHint(":", "command", ""), KeyHint("q", "quit", "")]
     return [*hints[:3], *console, *hints[3:]]
 
@@ -114,7 +110,7 @@ def prepared(op: Operation, state: ConsoleState, arguments: Mapping[str, Any] | 
     """
     given = dict(arguments or {})
     names = {param.name for param in op.params}
-    if op.danger is not Danger.READ and state.snapshot is not None:
+    if op.danger is not Danger.READ and op.id.startswith("rollout.") and state.snapshot is not None:
         if "policy" in names:
             given.setdefault("policy", state.snapshot.policy_id)
         if "if_revision" in names and state.rollout is not None:
@@ -123,11 +119,31 @@ def prepared(op: Operation, state: ConsoleState, arguments: Mapping[str, Any] | 
 
 
 def help_rows() -> list[HelpRow]:
-    """Everything the console can do: keys first, then the commands without one."""
-    operations = sorted(offered(), key=lambda op: not op.key)
-    rows = [HelpRow(_keys(op), usage(op), op.summary) for op in operations]
-    console = [HelpRow(spoken(binding.key), "", f"{binding.description}.") for binding in APP_BINDINGS]
-    return [*rows[: sum(bool(op.key) for op in operations)], *console, *rows[sum(bool(op.key) for op in operations) :]]
+    """Everything the console can do: keys everywhere, then the keys of each screen, then the commands without one."""
+    console = [_own_row("Everywhere", binding) for binding in (*SCREEN_BINDINGS, *APP_BINDINGS)]
+    screens = [line for entry in SCREENS for line in _screen_rows(entry)]
+    bound = {op.id for entry in (None, *SCREENS) for op in _bound(entry)}
+    others = [_row("Commands", op) for op in offered() if op.id not in bound]
+    return [*(_row("Everywhere", op) for op in _bound(None)), *console, *screens, *others]
+
+
+def _screen_rows(entry: ScreenEntry) -> Iterator[HelpRow]:
+    """The keys of a screen: its operations, its own, and those of its widgets."""
+    screen = entry.load()
+    yield from (_row(entry.title, op) for op in _bound(entry))
+    for owner in (screen, *screen.EXPLAINED):
+        for binding in vars(owner).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.id not in REGISTRY:
+                yield _own_row(entry.title, binding)
+
+
+def _row(place: str, op: Operation) -> HelpRow:
+    key = "" if place == "Commands" else _keys(op)
+    return HelpRow(place, key, usage(op), op.summary)
+
+
+def _own_row(place: str, binding: Binding) -> HelpRow:
+    return HelpRow(place, spoken(binding.key), "", f"{binding.description}.")
 
 
 def spoken(keys: str) -> str:
@@ -139,20 +155,18 @@ def _keys(op: Operation) -> str:
     return spoken(",".join(filter(None, (op.key, ALIASES.get(op.id)))))
 
 
-def _hinted(state: ConsoleState) -> Iterable[Operation]:
-    rolled_back = state.rollout is not None and state.rollout.phase is Phase.ROLLED_BACK
-    startable = rolled_back or (state.snapshot is not None and state.rollout is None)
-    keyed = [op for op in offered() if op.key and op.id in HINTS]
-    keyed.sort(key=lambda op: list(HINTS).index(op.id))
-    for op in keyed:
-        if op.id == "rollout.start" and not startable:
-            continue
-        if op.id.startswith("demo.") and state.env != "demo":
-            continue
-        yield meant(op, state)
+def _bound(entry: ScreenEntry | None) -> Iterator[Operation]:
+    """The operations whose key works on a screen and not everywhere; without a screen, those that work everywhere."""
+    ids = EVERYWHERE if entry is None else [op_id for op_id in entry.hints if op_id not in EVERYWHERE]
+    return (REGISTRY[op_id] for op_id in ids if op_id in REGISTRY and REGISTRY[op_id].key)
 
 
-def _hint(op: Operation, state: ConsoleState) -> KeyHint:
-    paired = {second: first for first, second in COUNTERPARTS.items()}
-    key = REGISTRY[paired.get(op.id, op.id)].key
-    return KeyHint(spoken(key), HINTS[op.id], why_not(op, state))
+def _hints(state: ConsoleState, screen: ConsoleScreen) -> Iterator[KeyHint]:
+    words = {**screen.ENTRY.hints, **{k: v for k, v in EVERYWHERE.items() if k not in screen.ENTRY.hints}}
+    own = {b.action: spoken(b.key.partition(",")[0]) for b in screen.BINDINGS if isinstance(b, Binding)}
+    for name, word in words.items():
+        if name in own:
+            yield KeyHint(own[name], word, "")
+        elif word and (op := REGISTRY[name]).key and screen.is_hinted(op, state):
+            chosen = meant(op, state)
+            yield KeyHint(spoken(op.key), words[chosen.id], why_not(chosen, state, screen))

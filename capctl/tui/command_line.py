@@ -13,9 +13,11 @@ from capctl.text.spelling import as_command_line, metavar, positionals, spelling
 from capctl.text.values import read_item
 from capctl.tui.messages import Call
 from engine.errors import InvalidInput
-from engine.ops.spec import Operation, Param
+from engine.ops.spec import Danger, Operation, Param
 
 PROGRAM = "capctl"
+DRY_RUN = "--dry-run"
+"""Option of every command that changes something: do everything, keep nothing."""
 _SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
@@ -38,12 +40,13 @@ def parse(line: str, registry: Mapping[str, Operation]) -> Call:
     op = _find(words, registry)
     reading = _Reading(op)
     reading.read(words[len(op.command) :])
-    return Call(op, reading.values)
+    return Call(op, reading.values, dry_run=reading.dry_run)
 
 
 def spell(call: Call) -> str:
     """Write a call as the command line that does the same. Arguments that have their default are left out."""
-    return as_command_line(call.op, dict(call.arguments))
+    line = as_command_line(call.op, dict(call.arguments))
+    return f"{line} {DRY_RUN}" if call.dry_run else line
 
 
 def convert(param: Param, text: str) -> Any:
@@ -87,6 +90,7 @@ class _Reading:
         self._op = op
         self._options = dict(_spellings(op))
         self.values: dict[str, Any] = {}
+        self.dry_run = False
 
     def read(self, words: Sequence[str]) -> None:
         """Read every word after the command."""
@@ -104,6 +108,9 @@ class _Reading:
                 raise self._wrong("missing", f"{param.name.replace('_', ' ')} is missing")
 
     def _option(self, word: str, rest: Iterator[str]) -> None:
+        if word == DRY_RUN and self._op.danger is not Danger.READ:
+            self.dry_run = True
+            return
         name, joined, text = word.partition("=")
         if name not in self._options:
             raise self._wrong("no_option", f"{' '.join(self._op.command)} has no option {name}")

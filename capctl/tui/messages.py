@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.message import Message
 
+from engine.context import Progress
 from engine.errors import EngineError
 from engine.ops.spec import Operation
 from engine.rollout.snapshot import ControlSnapshot
@@ -19,6 +20,8 @@ class Call:
 
     op: Operation
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
+    """Do everything, keep nothing."""
 
 
 class SnapshotTaken(Message):
@@ -53,6 +56,42 @@ class SampleFailed(Message):
         return isinstance(message, SampleFailed)
 
 
+class ReadingTaken(Message):
+    """A screen's own sample has arrived.
+
+    Attributes:
+        screen: The screen's name.
+        snapshot: The sample.
+    """
+
+    def __init__(self, screen: str, snapshot: Any) -> None:
+        super().__init__()
+        self.screen = screen
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer sample of the same screen makes an unread older one worthless."""
+        return isinstance(message, ReadingTaken) and message.screen == self.screen
+
+
+class ReadingFailed(Message):
+    """A screen's own sample could not be taken.
+
+    Attributes:
+        screen: The screen's name.
+        error: Why, in words for people.
+    """
+
+    def __init__(self, screen: str, error: EngineError) -> None:
+        super().__init__()
+        self.screen = screen
+        self.error = error
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the latest failure is shown."""
+        return isinstance(message, ReadingFailed) and message.screen == self.screen
+
+
 class OperationStarted(Message):
     """An operation has begun.
 
@@ -65,6 +104,28 @@ class OperationStarted(Message):
         super().__init__()
         self.number = number
         self.call = call
+
+
+class OperationProgressed(Message):
+    """An operation tells how far it is.
+
+    Attributes:
+        number: The run's number.
+        progress: How far.
+    """
+
+    def __init__(self, number: int, progress: Progress) -> None:
+        super().__init__()
+        self.number = number
+        self.progress = progress
+
+    def can_replace(self, message: Message) -> bool:
+        """Newer progress of the same step makes unread older one worthless. A wait is always told."""
+        return (
+            isinstance(message, OperationProgressed)
+            and (message.number, message.progress.step) == (self.number, self.progress.step)
+            and not self.progress.message
+        )
 
 
 class OperationDone(Message):

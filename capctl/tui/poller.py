@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from textual.message import Message
 
-from capctl.tui.messages import SampleFailed, SnapshotTaken
 from engine.errors import EngineError
 from engine.rollout.snapshot import ControlSnapshot
 
@@ -20,7 +19,7 @@ MAX_BACK_OFF: Final = 8
 """The longest wait after failures, in poll intervals."""
 
 Sampler = Callable[[], ControlSnapshot]
-_Result = TypeVar("_Result")
+Sample = TypeVar("Sample")
 
 
 class Mailbox(Protocol):
@@ -31,21 +30,34 @@ class Mailbox(Protocol):
         ...
 
 
-class Poller:
+class Poller(Generic[Sample]):
     """Samples a source until it is stopped.
 
     Args:
         sample: Takes one sample; runs on the poller's own thread.
-        mailbox: Receives `SnapshotTaken` and `SampleFailed`.
+        mailbox: Receives what came of it.
         interval_s: Pause between a result and the next sample.
+        taken: The message that brings a sample.
+        failed: The message that says why there is none.
     """
 
-    def __init__(self, sample: Sampler, mailbox: Mailbox, *, interval_s: float) -> None:
+    def __init__(
+        self,
+        sample: Callable[[], Sample],
+        mailbox: Mailbox,
+        *,
+        interval_s: float,
+        taken: Callable[[Sample], Message],
+        failed: Callable[[EngineError], Message],
+    ) -> None:
         self._sample = sample
         self._mailbox = mailbox
         self._interval_s = interval_s
+        self._taken = taken
+        self._failed = failed
         self._wake = threading.Event()
         self._stopped = False
+        self._resting = False
         self._failures = 0
 
     def start(self) -> None:
@@ -56,6 +68,15 @@ class Poller:
         """Sample no more. Does not wait for a sample under way."""
         self._stopped = True
         self._wake.set()
+
+    def rest(self) -> None:
+        """Sample no more until `resume`: nobody looks."""
+        self._resting = True
+
+    def resume(self) -> None:
+        """Sample again, and now."""
+        self._resting = False
+        self.hurry()
 
     def hurry(self) -> None:
         """Sample now rather than after the wait: something has just been changed."""
@@ -72,17 +93,20 @@ class Poller:
             snapshot = self._sample()
         except EngineError as error:
             self._failures += 1
-            self._mailbox.post_message(SampleFailed(error))
+            self._mailbox.post_message(self._failed(error))
         except Exception as error:
             self._failures += 1
-            self._mailbox.post_message(SampleFailed(unexpected(error)))
+            self._mailbox.post_message(self._failed(unexpected(error)))
         else:
             self._failures = 0
-            self._mailbox.post_message(SnapshotTaken(snapshot))
+            self._mailbox.post_message(self._taken(snapshot))
 
     def _run(self) -> None:
         while not self._stopped:
             self._wake.clear()
+            if self._resting:
+                self._wake.wait()
+                continue
             self.take()
             self._wake.wait(self.pause_s)
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from capctl.tui.messages import Call, OperationDone, OperationFailed, OperationStarted
+from capctl.tui.messages import Call, OperationDone, OperationFailed, OperationProgressed, OperationStarted
 from capctl.tui.poller import Mailbox, unexpected
-from engine.context import EngineContext
+from engine.context import EngineContext, Progress
 from engine.errors import EngineError, InvalidInput
 from engine.ops.run import run
 
@@ -30,7 +30,8 @@ class Runner:
 
     Args:
         ctx: On whose behalf; copied for each run, so that each has its own store connection.
-        mailbox: Receives `OperationStarted`, then `OperationDone` or `OperationFailed`.
+        mailbox: Receives `OperationStarted`, then `OperationProgressed` where an operation tells how far it is, and at
+            the end `OperationDone` or `OperationFailed`.
         spawn: Where operations run.
     """
 
@@ -49,7 +50,7 @@ class Runner:
 
     def _execute(self, number: int, call: Call) -> None:
         try:
-            result = _run_once(replace(self._ctx), call)
+            result = _run_once(replace(self._ctx, emit=lambda told: self._tell(number, told)), call)
         except EngineError as error:
             self._mailbox.post_message(OperationFailed(number, call, error))
         except Exception as error:
@@ -57,10 +58,14 @@ class Runner:
         else:
             self._mailbox.post_message(OperationDone(number, call, result))
 
+    def _tell(self, number: int, progress: Progress) -> None:
+        self._mailbox.post_message(OperationProgressed(number, progress))
+
 
 def _run_once(ctx: EngineContext, call: Call) -> object:
     try:
-        result = run(call.op, ctx, **call.arguments)
+        rehearsal = {"dry_run": True} if call.dry_run else {}
+        result = run(call.op, ctx, **rehearsal, **call.arguments)
         if isinstance(result, Iterator):
             raise InvalidInput(
                 "console.stream",

@@ -6,19 +6,19 @@ place that decides whether data may still be shown as current.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from capctl.tui.activities import Activities
+from capctl.tui.reading import MISSED_SAMPLES, Reading
 from engine.drift.fleet import MAX_AGE_S
 from engine.drift.gate import Answer, GateReport, GateSettings
 from engine.errors import EngineError
 from engine.rollout.snapshot import ControlSnapshot
 from engine.rollout.state import RolloutState
 from engine.rollout.transitions import current_step
-
-MISSED_SAMPLES: Final = 3
-"""After so many missed samples data are stale."""
 
 TRACE_LENGTH: Final = 240
 """Samples kept for the trace: eight minutes at one every two seconds."""
@@ -41,6 +41,19 @@ class ConsoleState:
     """Why the last sample failed; None after a good one."""
     trace: tuple[float | None, ...] = ()
     """The five-minute ratio of the gate's basis with each sample, oldest first; None where there was none."""
+
+    activities: Activities = ()
+    """What this console has done and is doing, oldest first."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """The last sample of each screen that takes its own, by the screen's name."""
+
+    def reading(self, screen: str) -> Reading:
+        """The last sample of a screen; an empty one before the first."""
+        return self.readings.get(screen, Reading(self.interval_s))
+
+    def with_reading(self, screen: str, reading: Reading) -> ConsoleState:
+        """The state after a screen's own sample, or its failure."""
+        return replace(self, readings={**self.readings, screen: reading})
 
     def with_snapshot(self, snapshot: ControlSnapshot) -> ConsoleState:
         """The state after a good sample."""

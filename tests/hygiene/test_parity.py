@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.binding import Binding
 
 from capctl.cli.bind import build
 from capctl.cli.reference import reference
 from capctl.text.views.select import as_facts, view_of
-from capctl.tui.bind import help_rows
+from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, help_rows, operation_bindings
+from capctl.tui.screens.index import EVERYWHERE, SCREENS, ScreenEntry
 from engine.ops.catalogue import REGISTRY
 from engine.ops.groups import GROUPS
 from engine.ops.spec import Danger, Operation
@@ -74,10 +76,19 @@ def test_the_console_helps_with_every_operation() -> None:
     assert missing == []
 
 
-def test_keys_are_unique() -> None:
-    """No key means two things."""
-    keys = [op.key for op in REGISTRY.values() if op.key]
-    assert len(keys) == len(set(keys))
+@pytest.mark.parametrize("entry", SCREENS, ids=[entry.name for entry in SCREENS])
+def test_a_key_means_one_thing_on_a_screen(entry: ScreenEntry) -> None:
+    """Neither two operations of a screen nor an operation and the console share a key."""
+    screen = [*entry.load().BINDINGS, *operation_bindings(), *APP_BINDINGS, *SCREEN_BINDINGS]
+    keys = [key for binding in screen if isinstance(binding, Binding) for key in binding.key.split(",")]
+    assert sorted(keys) == sorted(set(keys))
+
+
+def test_a_key_is_bound_on_a_screen() -> None:
+    """An operation that declares a key stands in the row of a screen, or its key would do nothing."""
+    bound = {op_id for entry in SCREENS for op_id in entry.hints} | set(EVERYWHERE)
+    assert [op.id for op in REGISTRY.values() if op.key and op.id not in bound] == []
+    assert [name for name in bound if "." in name and name not in REGISTRY] == []
 
 
 def test_what_restores_safety_can_be_done_at_once() -> None:

@@ -15,7 +15,7 @@ from capctl.tui.command_line import parse, spell
 from capctl.tui.messages import Call
 from engine.errors import InvalidInput
 from engine.ops.catalogue import REGISTRY
-from engine.ops.spec import Operation, Param
+from engine.ops.spec import Danger, Param
 
 WORDS = st.text(alphabet="abcxyz019._ äß'\"$", min_size=1, max_size=12).filter(str.strip)
 
@@ -36,7 +36,8 @@ def calls(draw: st.DrawFn) -> Call:
     """Any call of any operation, with some of its optional parameters."""
     op = draw(st.sampled_from(list(offered())))
     chosen = [param for param in op.params if param.required or draw(st.booleans())]
-    return Call(op, {param.name: draw(values(param)) for param in chosen})
+    dry_run = op.danger is not Danger.READ and draw(st.booleans())
+    return Call(op, {param.name: draw(values(param)) for param in chosen}, dry_run=dry_run)
 
 
 def effective(call: Call) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def test_what_the_activity_log_shows_can_be_typed_again(call: Call) -> None:
         return
     again = parse(spell(call), REGISTRY)
     assert again.op is call.op
+    assert again.dry_run is call.dry_run
     assert effective(again) == effective(call)
 
 
@@ -95,9 +97,3 @@ def test_no_line_breaks_the_command_line(line: str) -> None:
 def test_every_operation_that_returns_is_offered() -> None:
     """Whatever a script can do, the console's palette and command line can do."""
     assert {op.id for op in offered()} == {op.id for op in REGISTRY.values() if not op.streams}
-
-
-def test_a_key_means_one_thing() -> None:
-    """No two operations share a key."""
-    keyed: list[Operation] = [op for op in offered() if op.key]
-    assert len({op.key for op in keyed}) == len(keyed)

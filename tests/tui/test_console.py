@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from capctl.tui.bind import APP_BINDINGS, key_hints
-from capctl.tui.messages import Call
+from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, help_rows, key_hints
+from capctl.tui.messages import Call, SampleFailed, SnapshotTaken
 from capctl.tui.modals.confirm import ConfirmDialog
 from capctl.tui.modals.form import FormDialog
 from capctl.tui.poller import Poller
 from capctl.tui.runner import Runner
-from capctl.tui.screens.help import HelpScreen, all_rows
+from capctl.tui.screens.help import HelpScreen
 from capctl.tui.theme_files import load_themes, shipped_directory
 from capctl.tui.widgets.key_bar import fitted
 from capctl.tui.widgets.slider import RolloutSlider
@@ -225,7 +225,7 @@ async def test_a_dead_source_makes_the_screen_stale_and_says_why(opened: Open) -
         assert "The store is locked by another program" in shown
         assert "0 of 412" not in shown
         assert "204" not in shown
-        hints = {hint.label: hint.reason for hint in key_hints(app.state)}
+        hints = {hint.label: hint.reason for hint in key_hints(app.state, app.console_screen)}
         assert hints["promote"]
         assert not hints["roll back"]
 
@@ -364,7 +364,7 @@ async def test_words_from_elsewhere_are_never_markup(opened: Open, ledger: Ledge
 
 def test_help_has_every_key_and_every_command() -> None:
     """Nothing can be pressed or typed that help does not explain."""
-    rows = all_rows()
+    rows = help_rows()
     keys = {key for row in rows for key in row.key.split()}
     summaries = " ".join(row.summary for row in rows)
     for op in REGISTRY.values():
@@ -377,7 +377,7 @@ def test_help_has_every_key_and_every_command() -> None:
 
 async def test_every_binding_has_an_id_and_an_explanation(opened: Open) -> None:
     """Keys can be remapped by id, and none is without words."""
-    assert all(binding.id and binding.description for binding in APP_BINDINGS)
+    assert all(binding.id and binding.description for binding in (*APP_BINDINGS, *SCREEN_BINDINGS))
     async with opened(scenes.hold) as (app, _):
         ours = [b for _, b in app._bindings if not b.system and b.action != "quit" and b.key != "ctrl+q"]
         assert all(b.id for b in ours), [b for b in ours if not b.id]
@@ -396,7 +396,7 @@ async def test_help_is_found_by_typing(opened: Open) -> None:
 async def test_the_key_bar_never_overflows(opened: Open, scene: Callable[[], ControlSnapshot], width: int) -> None:
     """At most seven hints and the one for help, all wholly visible, and at 80 columns the ones that matter."""
     async with opened(scene, size=(width, 24)) as (app, _):
-        hints = fitted(key_hints(app.state), width - 2)
+        hints = fitted(key_hints(app.state, app.console_screen), width - 2)
         assert sum(hint.cell_length for hint in hints) <= width - 2
         assert len(hints) // 2 <= 7
         words = "".join(str(hint) for hint in hints)
@@ -456,7 +456,7 @@ def test_a_poller_backs_off_and_recovers() -> None:
     def latest() -> ControlSnapshot:
         return answers[-1]()
 
-    poller = Poller(latest, Box(), interval_s=2.0)
+    poller = Poller(latest, Box(), interval_s=2.0, taken=SnapshotTaken, failed=SampleFailed)
     pauses = []
     for _ in range(5):
         poller.take()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import ClassVar, Final
 
 from textual import on
@@ -13,11 +16,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from capctl.tui.bind import HelpRow, help_rows, spoken
-from capctl.tui.drawing import cell, page, row
+from capctl.tui.bind import HelpRow, help_rows
+from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.widgets.header import Header
 from capctl.tui.widgets.key_bar import KeyBar
-from capctl.tui.widgets.slider import RolloutSlider
 
 _KEYS: Final = 16
 """Cells of the column with the keys."""
@@ -75,27 +77,22 @@ class HelpScreen(Screen[None]):
 
     def _show(self, wanted: str) -> None:
         words = wanted.lower().split()
-        rows = [line for line in all_rows() if all(word in " ".join(_texts(line)).lower() for word in words)]
+        rows = [line for line in help_rows() if all(word in " ".join(_texts(line)).lower() for word in words)]
         width = max(40, self.size.width - 10)
-        self.query_one("#rows", Static).update(
-            page([_line(line, width) for line in rows]) if rows else "nothing matches"
-        )
+        self.query_one("#rows", Static).update(page(_sections(rows, width)) if rows else "nothing matches")
 
 
-def all_rows() -> list[HelpRow]:
-    """What the help page lists: the console's and the operations' rows, and the slider's keys."""
-    slider = [
-        HelpRow(spoken(binding.key), "", f"Slider: {binding.description[0].lower()}{binding.description[1:]}.")
-        for binding in RolloutSlider.BINDINGS
-        if isinstance(binding, Binding)
-    ]
-    rows = help_rows()
-    keyed = [line for line in rows if line.key]
-    return [*keyed, *slider, *(line for line in rows if not line.key)]
+def _texts(line: HelpRow) -> tuple[str, str, str, str]:
+    return line.place, line.key, line.command, line.summary
 
 
-def _texts(line: HelpRow) -> tuple[str, str, str]:
-    return line.key, line.command, line.summary
+def _sections(rows: list[HelpRow], width: int) -> Iterator[Content]:
+    """The rows below the name of the place where they work."""
+    for position, (place, lines) in enumerate(groupby(rows, key=attrgetter("place"))):
+        if position:
+            yield Content("")
+        yield heading(place, "", width)
+        yield from (_line(line, width) for line in lines)
 
 
 def _line(line: HelpRow, width: int) -> Content:

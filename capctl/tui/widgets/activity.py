@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, cast
+from datetime import tzinfo
 
 from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
+from textual.geometry import Size
 
+from capctl.tui.activities import Activity
+from capctl.tui.command_line import spell
 from capctl.tui.drawing import heading, page, row
+from capctl.tui.state import ConsoleState
+from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import clock_time
 
-if TYPE_CHECKING:
-    from capctl.tui.app import ControlRoom
 
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """One run of an operation."""
-
-    number: int
-    at: datetime
-    command: str
-    """The equivalent command line."""
-    outcome: str = ""
-    """What came of it; empty while it runs."""
-    failed: bool = False
-
-
-class ActivityLog(Widget):
+class ActivityLog(Panel):
     """The latest runs, oldest first; in one row only the latest."""
 
     DEFAULT_CSS = """
-    ActivityLog { height: 1; width: 1fr; }
+    ActivityLog { height: 1; }
     """
 
-    activities: reactive[tuple[Activity, ...]] = reactive(())
-    """What has been run in this session."""
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self.refresh()
-
-    def render(self) -> Content:
+    def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw as many runs as there are rows."""
-        width, height = self.size
-        zone = cast("ControlRoom", self.app).zone
-        if height <= 1:
-            return _line(self.activities[-1], width, zone) if self.activities else _nothing()
-        shown = self.activities[-(height - 1) :]
+        zone = self.room.zone
+        if size.height <= 1:
+            return _line(state.activities[-1], size.width, zone) if state.activities else _nothing()
+        shown = state.activities[-(size.height - 1) :]
         return page(
-            [heading("Activity", "each line works in a shell", width), *(_line(item, width, zone) for item in shown)]
+            [
+                heading("Activity", "each line works in a shell", size.width),
+                *(_line(item, size.width, zone) for item in shown),
+            ]
             if shown
-            else [heading("Activity", "", width), _nothing()]
+            else [heading("Activity", "", size.width), _nothing()]
         )
 
 
@@ -63,11 +43,12 @@ def _nothing() -> Content:
 
 
 def _line(item: Activity, width: int, zone: tzinfo | None) -> Content:
-    tone = "$gate-closed" if item.failed else "$gate-open" if item.outcome else "$gate-hold"
-    mark = "■" if item.failed else "○" if item.outcome else "…"
+    failed = item.error is not None
+    tone = "$gate-closed" if failed else "$gate-hold" if item.is_running else "$gate-open"
+    mark = "■" if failed else "…" if item.is_running else "○"
     return row(
         Content.styled(f"{clock_time(item.at, zone)}  ", "$muted"),
         Content.styled(f"{mark} ", tone),
-        item.command,
-        Content.styled(f"  {item.outcome}", tone if item.failed else "$muted"),
+        spell(item.call),
+        Content.styled(f"  {item.outcome}", tone if failed else "$muted"),
     ).truncate(width, ellipsis=True)

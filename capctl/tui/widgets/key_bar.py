@@ -17,6 +17,13 @@ MOST_HINTS: Final = 7
 
 HELP: Final = KeyHint("?", "help", reason="")
 
+ELSEWHERE: Final = (
+    KeyHint("Esc", "back", reason=""),
+    KeyHint("/", "filter", reason=""),
+    KeyHint("b", "roll back", reason=""),
+)
+"""What works over a screen, on the help page."""
+
 
 class KeyBar(Panel):
     """Key hints, most important first, as many as fit. One that makes no sense now is dim, and says why if pressed."""
@@ -27,7 +34,9 @@ class KeyBar(Panel):
 
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw the hints that fit, and the one for help at the right."""
-        return row(*fitted(key_hints(state), size.width))
+        screen = self.room.console_screen
+        hints = key_hints(state, screen) if screen is self.screen else list(ELSEWHERE)
+        return row(*fitted(hints, size.width))
 
 
 def fitted(hints: list[KeyHint], width: int) -> list[Content]:

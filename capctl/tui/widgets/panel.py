@@ -52,8 +52,8 @@ class Panel(Widget):
         self.show_state(self.room.state)
 
     def show_state(self, state: ConsoleState) -> None:
-        """Draw a state, and repaint if it looks different."""
-        if not self.size:
+        """Draw a state, and repaint if it looks different. On a screen that is not shown nothing is drawn."""
+        if not self.size or self.screen not in self.app.screen_stack:
             return
         picture = self.picture(state, self.size)
         if not picture.is_same(self._picture):

@@ -1,0 +1,64 @@
+"""The screens there are: one row each. Keys, tabs, palette entries, key bars and help are made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from capctl.tui.screens.console import ConsoleScreen
+
+
+class ScreenEntry(NamedTuple):
+    """A screen of the console."""
+
+    name: str
+    """Its name in code, and of Textual's mode."""
+    title: str
+    """The word on its tab, at most eight letters."""
+    key: str
+    """The key that goes to it, from everywhere."""
+    home: str
+    """`module:class` below `capctl.tui.screens`; imported when the screen is first looked at."""
+    hints: Mapping[str, str]
+    """What can be done there, most important first: an operation's id, or the action of one of the screen's own
+    bindings, and the word for it on the key bar. An operation is bound to its key on this screen only; one without a
+    word is in help only."""
+
+    def load(self) -> type[ConsoleScreen]:
+        """The screen's class.
+
+        Side effects: imports its module.
+        """
+        module, _, name = self.home.partition(":")
+        screen: type[ConsoleScreen] = getattr(import_module(f"capctl.tui.screens.{module}"), name)
+        return screen
+
+
+SCREENS: Final = (
+    ScreenEntry(
+        "rollout",
+        "Rollout",
+        "1",
+        "rollout:RolloutScreen",
+        {
+            "rollout.start": "start",
+            "rollout.promote": "promote",
+            "rollout.rollback": "roll back",
+            "rollout.pause": "pause",
+            "rollout.resume": "resume",
+            "demo.inject": "drift",
+            "demo.rate": "rate",
+        },
+    ),
+)
+"""In the order of the tabs; the first one is shown at the start."""
+
+EVERYWHERE: Final[Mapping[str, str]] = {"rollout.rollback": "roll back"}
+"""Operations whose key works on every screen: the way back to safety."""
+
+
+def entry_of(name: str) -> ScreenEntry:
+    """The row of a screen."""
+    return next(entry for entry in SCREENS if entry.name == name)
