@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "capctl.toml"
 """Read from the working directory, unless `CAPCTL_CONFIG` names another file."""
+
+METRICS_TOKEN = "CAPCTL_METRICS_TOKEN"  # noqa: S105 - the name of a variable
+"""May hold the access token for metrics that are exposed, where no file does."""
 
 
 def load(
@@ -85,7 +89,7 @@ def open_context(
         settings=settings,
         actor=actor or current_actor(),
         open_store=open_store,
-        open_source=lambda name: open_source(settings, time, name),
+        open_source=lambda name: open_source(settings, time, name, environ),
         clock=time,
         random_bytes=random_bytes,
         read_only=read_only,
@@ -93,8 +97,16 @@ def open_context(
     )
 
 
-def open_source(settings: Settings, clock: Clock, name: str) -> DriftSource | None:
+def open_source(
+    settings: Settings, clock: Clock, name: str, environ: Mapping[str, str] = os.environ
+) -> DriftSource | None:
     """Where a console reads evidence; None for `embedded`, the registry. Connects to nothing until it is asked.
+
+    Args:
+        settings: Of the environment.
+        clock: Wall time and ages.
+        name: One of `SOURCES`.
+        environ: May hold the access token for exposed metrics.
 
     Raises:
         InvalidInput: There is no source of that name.
@@ -113,9 +125,28 @@ def open_source(settings: Settings, clock: Clock, name: str) -> DriftSource | No
     else:
         from engine.telemetry.scrape_source import ScrapeSource, fetch_metrics, replica_name
 
-        url = settings.verifier_url
-        source = ScrapeSource(fetch_metrics(url), clock, replica=replica_name(url))
+        url, token = settings.verifier_url, partial(read_metrics_token, settings, environ)
+        source = ScrapeSource(fetch_metrics(url, token), clock, replica=replica_name(url))
     return AttendedSource(source, clock)
+
+
+def read_metrics_token(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The access token for metrics that are exposed; empty where none is configured.
+
+    Read anew each time: whoever renews the token replaces the file and restarts nothing.
+
+    Raises:
+        EngineError: The file is missing, open to others, or not one line of ASCII.
+    """
+    if settings.metrics_token_file is None:
+        return environ.get(METRICS_TOKEN, "").strip()
+    from engine.sap.private import read_private
+
+    token = read_private(settings.metrics_token_file, what="metrics token file").strip()
+    if not token or not token.isascii() or len(token.split()) > 1:
+        hint = "Write the token alone in it, as 'capctl token mint' prints it."
+        raise InvalidInput("settings.metrics_token", "The metrics token file does not hold one token", hint)
+    return token.decode("ascii")
 
 
 def current_actor(environ: Mapping[str, str] = os.environ) -> str:

@@ -64,6 +64,8 @@ class Settings(ServiceSettings):
     """Where the console reads what the verifiers have measured: `embedded`, `scrape` or `prometheus`."""
     verifier_url: str = "http://127.0.0.1:8080"
     """Base URL of the verifier that `scrape` reads."""
+    metrics_token_file: Path | None = None
+    """Holds the access token for metrics that are exposed; without it the variable CAPCTL_METRICS_TOKEN may hold it."""
     prometheus_url: str = "http://127.0.0.1:9090"
     prometheus_match: str = ""
     """Label matchers that choose this environment's verifiers in Prometheus, `namespace="cap"`."""
@@ -256,6 +258,7 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "mouse": _switch,
     "source": _source,
     "verifier_url": _url,
+    "metrics_token_file": _path,
     "prometheus_url": _url,
     "prometheus_match": _matching(MATCH_PATTERN),
     "metrics_exposed": _switch,
