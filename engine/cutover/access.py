@@ -76,8 +76,17 @@ class FreshToken:
         """The token to use now."""
         now = self._clock.monotonic()
         if not self._token or now - self._fetched_s >= self._keep_s:
-            self._token, self._fetched_s = self._fetch(), now
+            self._renew()
+            self._fetched_s = now
         return self._token
+
+    def _renew(self) -> None:
+        try:
+            self._token = self._fetch()
+        except EngineError:
+            # The one in use may still be good; when it is not, the verifier says so, request by request.
+            if not self._token:
+                raise
 
 
 def open_access(

@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, Group]] = {
     "verify-result": Group("engine.ops.result"),
     "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
     "smoke": Group("engine.ops.smoke"),
+    "load": Group("engine.ops.load"),
     "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
     "openapi": Group("engine.ops.openapi", "The contract of the HTTP API"),
     "audit": Group("engine.ops.audit", "See who did what when, and prove that nobody altered it"),

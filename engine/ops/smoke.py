@@ -26,6 +26,7 @@ def smoke(
     else from CAPCTL_TOKEN or TOKEN; for development it is made here. -o writes the report as JSON.
     """
     from engine.cutover.access import open_access
+    from engine.cutover.records import keep_record
     from engine.cutover.smoke import run_smoke
 
     access = open_access(
@@ -36,4 +37,7 @@ def smoke(
         ca_file=ca_file,
         client_certificate=client_certificate,
     )
-    return run_smoke(access, env=ctx.env, clock=ctx.clock, policy_id=policy, emit=ctx.emit)
+    report = run_smoke(access, env=ctx.env, clock=ctx.clock, policy_id=policy, emit=ctx.emit)
+    if not ctx.read_only:
+        keep_record(ctx.settings.state_dir, "smoke", report.document, at=report.at)
+    return report
