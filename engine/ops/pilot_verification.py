@@ -59,7 +59,7 @@ def read_signed(unverified: bytes, keys: Mapping[str, Any], *, now: datetime) ->
     """A signed result out of what was kept of a verifier's answer, its signature checked.
 
     Args:
-        unverified: The answer `{"result": ...}`, the result in it, or a compact JWS.
+        unverified: The answer `{"result": ...}`, or the result in it.
         keys: The verifier's key set, from `key_set`.
         now: The wall time.
 

@@ -15,7 +15,7 @@ def verify(
     *,
     file: Annotated[
         str,
-        Arg("The answer of /verify, its result, or a compact JWS; - reads stdin.", positional=True, metavar="FILE"),
+        Arg("The answer of /verify, or its result; - reads stdin.", positional=True, metavar="FILE"),
     ],
     jwks: Annotated[
         str, Arg("The verifier's key set; its own address without it.", metavar="FILE|URL", suggest="file")

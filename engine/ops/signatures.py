@@ -20,7 +20,7 @@ def check_result(ctx: EngineContext, file: str, jwks: str) -> CheckedResult:
 
     Args:
         ctx: The environment; its verifier's key set is asked for where none is named.
-        file: The answer of `/verify`, its result, or a compact JWS.
+        file: The answer of `/verify`, or its result.
         jwks: A file or URL; empty for the environment's verifier.
 
     Raises:

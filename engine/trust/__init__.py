@@ -1,7 +1,7 @@
 """Keys, key ids, and signatures over verification results.
 
     signer = FileSigner.open(settings)
-    signed = signer.sign(document)                  # signed.to_document() or signed.to_compact() goes to the client
+    signed = signer.sign(document)                  # signed.to_document() goes to the client
     jwks = to_jwks(signer.public_keys())            # /.well-known/jwks.json
     result = verify_result(received, jwks, now=clock.now())
 

@@ -7,6 +7,7 @@ that the noise of the machine falls on all of them alike; the figure is the best
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -179,16 +180,15 @@ def _signing_rows() -> list[Row]:
     key = Ed25519PrivateKey.generate()
     signer, now = FileSigner(key), SystemClock().now()
     signed = signer.sign(RESULT)
-    jwks, compact, document = to_jwks(signer.public_keys()), signed.to_compact(), signed.to_document()
-    message = compact.rpartition(b".")[0]
+    jwks, document = to_jwks(signer.public_keys()), signed.to_document()
+    message = signed.token.rpartition(".")[0].encode()
     bare = f"Ed25519 signature of {len(message)} bytes alone"
     return [
         Row(bare, lambda: key.sign(message), ""),
         Row("canonical JSON of a result for 50 suppliers", lambda: canonical_json(RESULT), bare),
-        Row("base64url of it", lambda: encode_segment(signed.payload), bare),
+        Row("its digest", lambda: hashlib.sha256(signed.written).hexdigest(), bare),
         Row("sign it, all in all", lambda: signer.sign(RESULT), bare),
         Row("write it with its signature", signed.to_document, bare),
-        Row("verify the compact form", lambda: verify_result(compact, jwks, now=now), bare),
         Row("verify the document", lambda: verify_result(document, jwks, now=now), bare),
     ]
 

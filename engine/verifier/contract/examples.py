@@ -85,7 +85,7 @@ VERIFIED: Final[Json] = {
         ],
         "manifest_hash": "sha3-256:" + "d2" * 32,
         "kid": _KID,
-        "signature": f"{'e' * 80}..{'f' * 86}",
+        "signature": f"{'e' * 80}.{'p' * 400}.{'f' * 86}",
     }
 }
 

@@ -104,8 +104,9 @@ class VerificationResult(Model):
     """Over policy hash, IR hash, context hash, time and verdict."""
     kid: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$")]
     """The key it is signed with, see `/.well-known/jwks.json`."""
-    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]{86}$")]
-    """JWS with detached content (RFC 7515, appendix F; Ed25519) over the canonical JSON of everything else here."""
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$")]
+    """Compact JWS (RFC 7515; Ed25519). Its claim `result_sha256` is the SHA-256, as 64 hexadecimal digits, of the
+    canonical JSON (RFC 8785) of everything else here; its other claims repeat members of the result."""
 
 
 class VerifyAnswer(Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,10 +19,10 @@ from joserfc.jwk import KeySet
 from engine.canonical import MAX_SAFE_INTEGER, canonical_json
 from engine.errors import EngineError, InvalidInput, Refused
 from engine.settings import Settings
-from engine.trust import CompactSigner, FileSigner, KeyState, PublicKey, to_jwks, verify_result
+from engine.trust import FileSigner, KeyState, PublicKey, to_jwks, verify_result
 from engine.trust.jws import encode_segment
-from engine.trust.signing import RESULT_TYPE
-from engine.trust.verifying import MAX_RESULT_BYTES
+from engine.trust.signing import RESULT_TYPE, statement
+from engine.trust.verifying import MAX_RESULT_BYTES, MAX_TOKEN_BYTES
 
 RESULT = {"verdict": "ok", "suppliers": {"sha3-256:" + "ab" * 32: "ok"}, "policy_id": "lksg.v1"}
 
@@ -51,10 +52,11 @@ def code_of(unverified: Any, jwks: dict[str, Any], now: datetime) -> str:
     return refused.value.code
 
 
-def forge(key: Ed25519PrivateKey, header: dict[str, Any], payload: bytes) -> bytes:
-    """A compact JWS with any header, really signed."""
-    signing_input = encode_segment(canonical_json(header)) + b"." + encode_segment(payload)
-    return signing_input + b"." + encode_segment(key.sign(signing_input))
+def forge(key: Ed25519PrivateKey, header: bytes, named: dict[str, Any], payload: bytes | None = None) -> dict[str, Any]:
+    """A result under a signature with any header, over its statement or any other payload, really signed."""
+    stated = statement(named, canonical_json(named)) if payload is None else payload
+    signing_input = encode_segment(header) + b"." + encode_segment(stated)
+    return {**named, "signature": (signing_input + b"." + encode_segment(key.sign(signing_input))).decode()}
 
 
 @given(document=documents)
@@ -64,8 +66,6 @@ def test_what_was_signed_is_accepted_in_every_form(
 ) -> None:
     signed = signer.sign(document)
     forms = [
-        signed.to_compact(),
-        signed.to_compact().decode(),
         signed.to_document(),
         signed.to_document().decode(),
         json.loads(signed.to_document()),
@@ -85,23 +85,27 @@ def test_signing_twice_gives_the_same_bytes(private_key: Ed25519PrivateKey) -> N
 
 def test_any_jose_library_can_check_a_result(signer: FileSigner, jwks: Any) -> None:
     """Straight through joserfc with the published key set, none of our own reading in between."""
-    checked = jws.deserialize_compact(
-        signer.sign(RESULT).to_compact(), KeySet.import_key_set(jwks), algorithms=["Ed25519"]
-    )
+    document = json.loads(signer.sign(RESULT).to_document())
+    checked = jws.deserialize_compact(document.pop("signature"), KeySet.import_key_set(jwks), algorithms=["Ed25519"])
     assert checked.headers() == {"alg": "Ed25519", "kid": signer.kid, "typ": "capctl-verify+jwt"}
-    assert json.loads(checked.payload) == {**RESULT, "kid": signer.kid}
+    compact = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    assert json.loads(checked.payload) == {
+        "policy_id": "lksg.v1",
+        "result_sha256": hashlib.sha256(compact).hexdigest(),
+        "verdict": "ok",
+    }
 
 
 @given(data=st.data())
 @shared_fixtures
-def test_no_change_to_a_compact_result_is_accepted(
+def test_no_change_to_a_signature_is_accepted(
     signer: FileSigner, jwks: dict[str, Any], now: datetime, data: st.DataObject
 ) -> None:
-    token = signer.sign(RESULT).to_compact()
-    mutated = _mutate(token, data)
-    assume(mutated.strip() != token)
+    signed = signer.sign(RESULT)
+    mutated = _mutate(signed.token.encode(), data).decode("latin-1")
+    assume(mutated != signed.token)
     with pytest.raises(EngineError):
-        verify_result(mutated, jwks, now=now)
+        verify_result({**json.loads(signed.to_document()), "signature": mutated}, jwks, now=now)
 
 
 @given(data=st.data())
@@ -116,6 +120,16 @@ def test_whatever_is_accepted_of_a_changed_document_says_what_was_signed(
     except EngineError:
         return
     assert verified.document == {**RESULT, "kid": signer.kid}
+
+
+@given(document=documents, other=documents)
+@shared_fixtures
+def test_a_signature_fits_one_document_only(
+    signer: FileSigner, jwks: dict[str, Any], now: datetime, document: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assume(canonical_json(document) != canonical_json(other))
+    moved = {**other, "kid": signer.kid, "signature": signer.sign(document).token}
+    assert code_of(moved, jwks, now) == "trust.signature_invalid"
 
 
 def _mutate(original: bytes, data: st.DataObject) -> bytes:
@@ -152,14 +166,13 @@ def test_a_result_without_a_canonical_form_is_not_signed(signer: FileSigner) -> 
 
 def test_a_result_of_another_verifier_is_refused(jwks: dict[str, Any], now: datetime) -> None:
     stranger = FileSigner(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))
-    assert code_of(stranger.sign(RESULT).to_compact(), jwks, now) == "trust.key_unknown"
+    assert code_of(stranger.sign(RESULT).to_document(), jwks, now) == "trust.key_unknown"
 
 
 def test_a_stranger_cannot_borrow_a_key_id(signer: FileSigner, jwks: dict[str, Any], now: datetime) -> None:
     stranger = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
-    header = {"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE}
-    payload = canonical_json({**RESULT, "kid": signer.kid})
-    assert code_of(forge(stranger, header, payload), jwks, now) == "trust.signature_invalid"
+    header = canonical_json({"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE})
+    assert code_of(forge(stranger, header, {**RESULT, "kid": signer.kid}), jwks, now) == "trust.signature_invalid"
 
 
 @pytest.mark.parametrize("state", [KeyState.UPCOMING, KeyState.ACTIVE, KeyState.RETIRING])
@@ -200,36 +213,47 @@ def test_the_header_decides_nothing(
     code: str,
 ) -> None:
     """One algorithm, one type, and a key named by its id only, even under a signature that is good."""
-    full = {"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE, **header}
-    token = forge(private_key, full, canonical_json({**RESULT, "kid": signer.kid}))
-    assert code_of(token, jwks, now) == code
+    full = canonical_json({"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE, **header})
+    assert code_of(forge(private_key, full, {**RESULT, "kid": signer.kid}), jwks, now) == code
 
 
 def test_a_key_id_with_two_spellings_in_the_header_is_refused(
     private_key: Ed25519PrivateKey, signer: FileSigner, jwks: dict[str, Any], now: datetime
 ) -> None:
     header = f'{{"alg":"Ed25519","kid":"{signer.kid}","kid":"other","typ":"{RESULT_TYPE}"}}'.encode()
-    signing_input = encode_segment(header) + b"." + encode_segment(canonical_json({**RESULT, "kid": signer.kid}))
-    token = signing_input + b"." + encode_segment(private_key.sign(signing_input))
-    assert code_of(token, jwks, now) == "trust.result_malformed"
+    forged = forge(private_key, header, {**RESULT, "kid": signer.kid})
+    assert code_of(forged, jwks, now) == "trust.result_malformed"
 
 
 @pytest.mark.parametrize(
-    ("payload", "code"),
+    "payload",
     [
-        (b'{"kid": "x"}', "trust.not_canonical"),
-        (b'["kid"]', "trust.not_canonical"),
-        (b'{"kid":"x"}', "trust.kid_mismatch"),
-        (b"{}", "trust.kid_mismatch"),
-        (b'{"a":1,"a":1}', "json.ambiguous"),
-        (b"\xff", "json.not_utf8"),
+        lambda stated: stated[:-1] + b',"exp":9999999999}',
+        lambda stated: stated.replace(b'"policy_id":"lksg.v1",', b""),
+        lambda stated: stated.replace(b'"verdict":"ok"', b'"verdict":"fail"'),
+        lambda stated: stated + b" ",
+        lambda stated: stated[:1] + b'"verdict":"ok",' + stated[1:],
+        lambda _: b'["verdict"]',
+        lambda _: b"\xff",
+        lambda _: b"",
     ],
 )
-def test_a_good_signature_over_a_doubtful_document_is_refused(
-    private_key: Ed25519PrivateKey, jwks: dict[str, Any], now: datetime, payload: bytes, code: str
+def test_a_good_signature_over_another_statement_is_refused(
+    private_key: Ed25519PrivateKey, signer: FileSigner, jwks: dict[str, Any], now: datetime, payload: Any
 ) -> None:
-    token = CompactSigner(private_key, typ=RESULT_TYPE).compact(payload)
-    assert code_of(token, jwks, now) == code
+    """The statement is written anew from the document; what differs by a byte says something else."""
+    named = {**RESULT, "kid": signer.kid}
+    header = canonical_json({"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE})
+    forged = forge(private_key, header, named, payload(statement(named, canonical_json(named))))
+    assert code_of(forged, jwks, now) in ("trust.signature_invalid", "trust.result_malformed")
+
+
+@pytest.mark.parametrize("kid", [None, "other"])
+def test_a_result_that_names_another_key_than_its_signature_is_refused(
+    private_key: Ed25519PrivateKey, signer: FileSigner, jwks: dict[str, Any], now: datetime, kid: str | None
+) -> None:
+    header = canonical_json({"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE})
+    assert code_of(forge(private_key, header, {**RESULT, "kid": kid}), jwks, now) == "trust.kid_mismatch"
 
 
 @pytest.mark.parametrize(
@@ -245,6 +269,8 @@ def test_a_good_signature_over_a_doubtful_document_is_refused(
         "[]",
         '{"signature":1}',
         '{"signature":"a.b.c"}',
+        '{"signature":"\\ud800"}',
+        {"signature": "\ud800"},
         "{}",
         {},
         "\ud800",
@@ -257,18 +283,24 @@ def test_what_is_no_signed_result_is_refused(unverified: Any, jwks: dict[str, An
 
 def test_spare_bits_in_the_encoding_are_refused(signer: FileSigner, jwks: dict[str, Any], now: datetime) -> None:
     """The last character of a 64-byte signature carries four bits that mean nothing; only zero is accepted."""
-    token = signer.sign(RESULT).to_compact()
-    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    twin = token[:-1] + alphabet[alphabet.index(token[-1:]) ^ 1 :][:1]
-    assert base64.urlsafe_b64decode(twin.split(b".")[2] + b"==") == base64.urlsafe_b64decode(
-        token.split(b".")[2] + b"=="
-    )
-    assert code_of(twin, jwks, now) == "trust.result_malformed"
+    signed = signer.sign(RESULT)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    twin = signed.token[:-1] + alphabet[alphabet.index(signed.token[-1:]) ^ 1 :][:1]
+    last, own = (base64.urlsafe_b64decode(token.split(".")[2] + "==") for token in (twin, signed.token))
+    assert last == own
+    document = {**json.loads(signed.to_document()), "signature": twin}
+    assert code_of(document, jwks, now) == "trust.result_malformed"
+
+
+def test_a_signature_alone_is_no_result(signer: FileSigner, jwks: dict[str, Any], now: datetime) -> None:
+    """It proves a digest; nobody knows of what."""
+    assert code_of(signer.sign(RESULT).token, jwks, now) == "trust.result_malformed"
 
 
 def test_a_result_is_bounded(jwks: dict[str, Any], now: datetime) -> None:
     assert code_of(b"{" + b" " * MAX_RESULT_BYTES + b"}", jwks, now) == "trust.result_too_large"
     assert code_of("a" * (MAX_RESULT_BYTES + 1), jwks, now) == "trust.result_too_large"
+    assert code_of({"signature": "a" * (MAX_TOKEN_BYTES + 1)}, jwks, now) == "trust.result_too_large"
 
 
 def test_ten_thousand_suppliers_can_be_signed_and_verified(
@@ -276,7 +308,7 @@ def test_ten_thousand_suppliers_can_be_signed_and_verified(
 ) -> None:
     document = {"suppliers": [{"supplier_hash": f"sha3-256:{i:064x}", "verdict": "ok"} for i in range(10_000)]}
     signed = signer.sign(document)
-    assert verify_result(signed.to_compact(), jwks, now=now).document["suppliers"] == document["suppliers"]
+    assert verify_result(signed.to_document(), jwks, now=now).document["suppliers"] == document["suppliers"]
 
 
 def test_production_wants_an_encrypted_key(tmp_path: Path) -> None:
