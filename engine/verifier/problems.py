@@ -95,6 +95,9 @@ def problem_headers(error: EngineError) -> dict[str, str]:
         headers["retry-after"] = str(max(1, ceil(error.retry_after_s)))
     elif status_of(error) == 503:
         headers["retry-after"] = "1"
+    elif status_of(error) == 408:
+        # RFC 9110, section 15.5.9: what else comes on this connection is the rest of a request that was given up.
+        headers["connection"] = "close"
     if isinstance(error, AuthError) and error.www_authenticate is not None:
         headers["www-authenticate"] = error.www_authenticate
     return headers

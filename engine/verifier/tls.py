@@ -11,10 +11,9 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from engine.errors import InvalidInput, Unavailable
 from engine.settings import Settings
+from engine.verifier.arrival import PunctualProtocol
 
 PEER_REFUSED = "peer_refused"
 """In `scope["state"]`: the client showed a certificate that is not for this service."""
@@ -64,14 +63,14 @@ def _incomplete(problem: str) -> InvalidInput:
     return InvalidInput("serve.tls_incomplete", f"The TLS settings are incomplete: {problem}", "Set both, or neither.")
 
 
-def http_protocol(allowed: frozenset[str]) -> type[HttpToolsProtocol]:
-    """Uvicorn's HTTP protocol, which also notes connections of clients that are not allowed.
+def http_protocol(allowed: frozenset[str]) -> type[PunctualProtocol]:
+    """The HTTP protocol of the service, which notes connections of clients that are not allowed.
 
     Args:
         allowed: Subject alternative names, one of which a client's certificate must have; empty allows all.
     """
 
-    class PeerCheckingProtocol(HttpToolsProtocol):
+    class PeerCheckingProtocol(PunctualProtocol):
         _refused = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -36,6 +36,7 @@ WITH_TOKEN: Final = problems(
 WITH_BODY: Final = problems(
     {
         400: "json.malformed json.ambiguous json.not_utf8",
+        408: "http.too_slow",
         413: "http.too_large",
         415: "http.media_type",
         422: "http.not_an_object",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from engine.verifier.assembly import assemble
 from engine.verifier.auth import EmbeddedIssuer, Scope
@@ -18,11 +20,19 @@ class Caller:
     Args:
         runtime: What is served.
         network: How the service reaches its issuer.
+        before: Puts something before the service.
     """
 
-    def __init__(self, runtime: Runtime, *, network: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        network: httpx.AsyncBaseTransport | None = None,
+        before: Callable[[ASGIApp], ASGIApp] | None = None,
+    ) -> None:
         self.runtime = runtime
-        self.app = assemble(runtime, environ={}, network=network).app
+        app = assemble(runtime, environ={}, network=network).app
+        self.app = before(app) if before else app
         self.headers: dict[str, str] = {}
         """Sent with each request."""
         self._loop = asyncio.new_event_loop()

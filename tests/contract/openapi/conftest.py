@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from engine.bootstrap import open_context
 from engine.clock import ManualClock, SystemClock
@@ -36,14 +37,19 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Serves a store with a policy, its lists and a rollout at 0 %, under the settings that are given."""
     opened: list[Caller] = []
 
-    def serve_one(*, network: httpx.AsyncBaseTransport | None = None, **given: Any) -> Caller:
+    def serve_one(
+        *,
+        network: httpx.AsyncBaseTransport | None = None,
+        before: Callable[[ASGIApp], ASGIApp] | None = None,
+        **given: Any,
+    ) -> Caller:
         settings = Settings(env="demo", state_dir=tmp_path_factory.mktemp("state"), rate_limit_per_s=0)
         ctx = open_context(replace(settings, **given), actor="tester", clock=ManualClock())
         furnish(ctx)
         service_of(ctx).start(POLICY_ID, demo_plan(hold_s=0), actor="tester")
         runtime = Runtime(ctx, replica="r1")
         runtime.refresh()
-        opened.append(Caller(runtime, network=network))
+        opened.append(Caller(runtime, network=network, before=before))
         return opened[-1]
 
     yield serve_one

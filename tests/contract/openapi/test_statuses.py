@@ -8,10 +8,13 @@ from typing import Any, Final
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from engine.canonical import canonical_json
 from engine.demo.seed import POLICY_ID
 from engine.trust import CompactSigner
+from engine.verifier.arrival import ARRIVED_LATE
 from engine.verifier.auth import Scope
 from engine.verifier.body import MAX_BODY_BYTES
 from engine.verifier.contract import ENDPOINTS, examples
@@ -34,6 +37,15 @@ PROMISED: Final = [
     for endpoint in ENDPOINTS
     for status in sorted({*endpoint.answers, *endpoint.problems})
 ]
+
+
+def cutting_bodies_off(app: ASGIApp) -> ASGIApp:
+    """A connection on which no body ends."""
+
+    async def cut_off(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {ARRIVED_LATE: True}}, receive, send)
+
+    return cut_off
 
 
 class Asking:
@@ -83,6 +95,11 @@ class Asking:
         by.runtime.serving = None
         return self.send(by)
 
+    def with_a_body_that_stops(self) -> httpx.Response:
+        """The rest of it does not come in time, as the protocol tells the service; how: test_arrival.py."""
+        by = self.serve(before=cutting_bodies_off)
+        return self.send(by, headers={"authorization": f"Bearer {by.mint()}"})
+
     def exposed(self, *scopes: Scope) -> httpx.Response:
         """Ask a service whose metrics can be reached from outside, with a token where scopes are named."""
         by = self.serve(metrics_exposed=True)
@@ -99,6 +116,7 @@ GENERIC: Final[dict[int, Callable[[Asking], httpx.Response]]] = {
     400: lambda asking: asking.send(headers={"host": "rebound.example"}),
     401: Asking.anonymous,
     403: Asking.with_other_scopes,
+    408: Asking.with_a_body_that_stops,
     413: lambda asking: asking.send(content=b" " * (MAX_BODY_BYTES + 1), headers={"content-type": "application/json"}),
     415: lambda asking: asking.send(content=b"{}", headers={"content-type": "text/plain"}),
     422: lambda asking: asking.send(json={"surprise": 1}),
