@@ -104,6 +104,33 @@ def strict_json(data: bytes, *, what: str = "The document") -> Any:
     return value
 
 
+def strict_json_at_once(data: bytes, *, what: str = "The document") -> Any:
+    """Read JSON as `strict_json` does, in a third of the time where it is written compactly, as machines write it.
+
+    What is written back as the very same bytes had no key twice, no number that cannot be kept, and no other spelling.
+    Everything else takes the strict reader, which also names what is wrong. For hot paths; loads orjson.
+
+    Raises:
+        InvalidInput: It is no strict JSON.
+    """
+    import orjson
+
+    try:
+        document = orjson.loads(data)
+        if orjson.dumps(document) == data and (_is_shallow(data) or _depth_is_bounded(document)):
+            return document
+    except (orjson.JSONDecodeError, TypeError):
+        pass
+    return strict_json(data, what=what)
+
+
+def _is_shallow(data: bytes) -> bool:
+    """Whether there are so few brackets that they cannot nest too deeply."""
+    # Splitting jumps from one bracket to the next; counting looks at every byte, and takes longer than reading JSON.
+    opened = len(data.split(b"[", MAX_DEPTH + 1)) + len(data.split(b"{", MAX_DEPTH + 1)) - 2
+    return opened <= MAX_DEPTH
+
+
 class _NotStrictError(ValueError):
     """Readable as JSON, but not by every reader in the same way."""
 
@@ -138,6 +165,11 @@ def _check_unicode(value: Any, text: str) -> None:
 
 
 def _check_depth(value: Any) -> None:
+    if not _depth_is_bounded(value):
+        raise _NotStrictError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _depth_is_bounded(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [
@@ -147,8 +179,8 @@ def _check_depth(value: Any) -> None:
             for child in (node.values() if isinstance(node, dict) else node)
         ]
         if not level:
-            return
-    raise _NotStrictError(f"it is nested deeper than {MAX_DEPTH} levels")
+            return True
+    return False
 
 
 @cache

@@ -128,27 +128,36 @@ def _check_variables(value: Any, pointer: str) -> None:
     if len(value) > MAX_VARIABLES:
         _refuse(pointer, f"has more than {MAX_VARIABLES} entries")
     for name, variable in value.items():
+        if type(name) is str and len(name) <= MAX_STRING and (variable is None or _is_scalar(variable)):
+            continue  # the common case: a pointer is made where something is to be said
         here = f"{pointer}/{_escaped(name)}"
         _check_string(name, here)
         if type(variable) is list:
             if len(variable) > MAX_ITEMS:
                 _refuse(here, f"has more than {MAX_ITEMS} items")
             for index, item in enumerate(variable):
-                _check_scalar(item, f"{here}/{index}")
-        elif variable is not None:
-            _check_scalar(variable, here)
+                if not _is_scalar(item):
+                    _refuse_scalar(item, f"{here}/{index}")
+        else:
+            _refuse_scalar(variable, here)
 
 
-def _check_scalar(value: Any, pointer: str) -> None:
+def _is_scalar(value: Any) -> bool:
     kind = type(value)
     if kind is str:
-        _check_string(value, pointer)
-    elif kind is int or kind is float:
+        return len(value) <= MAX_STRING
+    if kind is int or kind is float:
         # Beyond it RFC 8785 writes a fraction as an integer that I-JSON refuses; NaN fails the comparison.
-        if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-            _refuse(pointer, "is no number within 2^53 - 1")
-    elif kind is not bool:
-        _refuse(pointer, "is neither a string, a number, true nor false")
+        return bool(-MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER)
+    return kind is bool
+
+
+def _refuse_scalar(value: Any, pointer: str) -> NoReturn:
+    if type(value) is str:
+        _refuse(pointer, f"is longer than {MAX_STRING} characters")
+    if type(value) is int or type(value) is float:
+        _refuse(pointer, "is no number within 2^53 - 1")
+    _refuse(pointer, "is neither a string, a number, true nor false")
 
 
 def _check_suppliers(value: Any, pointer: str) -> None:

@@ -125,7 +125,9 @@ class Decider:
             at=at,
         )
 
-    def supplier_verdicts(self, context: Mapping[str, Any], at: datetime, *, applied: bool) -> dict[str, Outcome]:
+    def supplier_verdicts(
+        self, context: Mapping[str, Any], at: datetime, *, applied: bool, whole: Outcome | None = None
+    ) -> dict[str, Outcome]:
         """The outcome for each supplier hash, in the order of the context.
 
         Per-supplier records are judged one by one, each over the fields that all share. Aggregate lists do not say what
@@ -137,9 +139,10 @@ class Decider:
             context: What was judged.
             at: The evaluation time of the decision.
             applied: Judge by the adaptive plan, as the decision did where the rollout took it; else by the baseline.
+            whole: The decision's enforced outcome, where one was made: it need not be found again.
         """
         evaluator = self._candidate if applied else self._baseline
-        return supplier_outcomes(evaluator, context, at, active=applied)
+        return supplier_outcomes(evaluator, context, at, active=applied, whole=whole)
 
     def self_agrees(self, context: Mapping[str, Any], at: datetime, *, again_at: datetime | None = None) -> bool:
         """Evaluate the baseline a second time, independently, and say whether the verdict is the same.

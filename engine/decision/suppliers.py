@@ -13,7 +13,7 @@ from engine.decision.verdict import Outcome, Violation
 
 
 def supplier_outcomes(
-    evaluator: Evaluator, context: Mapping[str, Any], at: datetime, *, active: bool
+    evaluator: Evaluator, context: Mapping[str, Any], at: datetime, *, active: bool, whole: Outcome | None = None
 ) -> dict[str, Outcome]:
     """The outcome for each supplier hash (see `Decider.supplier_verdicts`).
 
@@ -22,11 +22,13 @@ def supplier_outcomes(
         context: A checked context.
         at: The evaluation time.
         active: By the active rules only, or by every rule.
+        whole: What they say of the whole context, where that is known.
     """
     singles = records(context)
     if singles is not None:
         return {single["supplier_hashes"][0]: evaluator.evaluate(single, at)[active] for single in singles}
-    whole = evaluator.evaluate(context, at)[active]
+    if whole is None:
+        whole = evaluator.evaluate(context, at)[active]
     return _narrowed(whole, evaluator, context, at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from engine.canonical import canonical_json
@@ -30,13 +31,18 @@ class Verification(NamedTuple):
     """What came of one request."""
 
     decision: Decision
-    result: dict[str, Any]
-    """The result document."""
+    describe: partial[dict[str, Any]]
+    """Makes the result document; `written=True` makes it for signing, see `verification_result`."""
     evidence_for: ServedPolicy | None
     """Whose evidence the decision is; None for what says nothing about real traffic: an IR that came with the request,
     the demonstration context."""
     context: Context
     at: datetime
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The result document, as data."""
+        return self.describe()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +87,18 @@ def verify(document: Mapping[str, Any], serving: Serving | None, now: datetime) 
     decision = chosen.decider.decide(
         context, at=chosen.at, enforce=chosen.enforce, basis_points=chosen.basis_points, unit=unit
     )
-    return Verification(
-        decision, _result(decision, chosen, context, unit), None if is_demo else chosen.served, context, chosen.at
-    )
+    description = _description(decision, chosen, context, unit)
+    return Verification(decision, description, None if is_demo else chosen.served, context, chosen.at)
 
 
-def _result(decision: Decision, chosen: _Chosen, context: Context, unit: str) -> dict[str, Any]:
+def _description(decision: Decision, chosen: _Chosen, context: Context, unit: str) -> partial[dict[str, Any]]:
     decider = chosen.decider
-    return verification_result(
+    return partial(
+        verification_result,
         decision,
         ir=decider.candidate_ir if decision.applied else decider.ir,
         plan_hash=decider.plan_hash(context, chosen.at),
-        suppliers=decider.supplier_verdicts(context, chosen.at, applied=decision.applied),
+        suppliers=decider.supplier_verdicts(context, chosen.at, applied=decision.applied, whole=decision.enforced),
         context_hash=unit,
         at=chosen.at,
     )

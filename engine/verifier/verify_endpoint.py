@@ -77,7 +77,7 @@ class VerifyEndpoint:
     def _answer(self, document: dict[str, object]) -> tuple[bytes, str]:
         runtime = self._runtime
         verification = verify(document, runtime.serving, runtime.clock.now())
-        signed = self._signer.sign(verification.result, plain=True)
+        signed = self._signer.sign(verification.describe(written=True), plain=True)
         self._security.signed(self._signer.kid)
         # Counted once it is certain to be answered: a result that cannot be signed was never given.
         runtime.record(verification)

@@ -25,7 +25,7 @@ import orjson
 
 from engine.audit import AuditEvent
 from engine.bootstrap import open_context
-from engine.canonical import canonical_json
+from engine.canonical import strict_json_at_once
 from engine.clock import SystemClock
 from engine.decision.context import check_context, context_hash
 from engine.demo.access import mint_token
@@ -35,7 +35,6 @@ from engine.trust import FileSigner
 from engine.verifier.assembly import issuer_of
 from engine.verifier.auth import TokenVerifier
 from engine.verifier.auth.scopes import Scope
-from engine.verifier.body import parse_body
 from engine.verifier.runtime import Runtime
 from engine.verifier.verification import verify
 from tests.bench.measure import alternate, table
@@ -183,10 +182,11 @@ def _stages(settings: Settings, body: bytes, token: str) -> str:
     headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {token}".encode())]
     asyncio.run(tokens.authenticate(headers, Scope.VERIFY_RUN))
     signer, now = FileSigner.open(settings), ctx.clock.now()
-    document = parse_body(body)
+    document = strict_json_at_once(body)
     context = check_context(document["context"])
     verification = verify(document, runtime.serving, now)
-    signed = signer.sign(verification.result, plain=True)
+    described = verification.describe(written=True)
+    signed = signer.sign(described, plain=True)
 
     def authenticate() -> None:
         try:
@@ -194,15 +194,19 @@ def _stages(settings: Settings, body: bytes, token: str) -> str:
         except StopIteration:
             return
 
+    def whole() -> bytes:
+        decided = verify(strict_json_at_once(body), runtime.serving, now)
+        return signer.sign(decided.describe(written=True), plain=True).to_document()
+
     work: dict[str, Callable[[], object]] = {
-        "whole, without HTTP": lambda: signer.sign(verify(parse_body(body), runtime.serving, now).result).to_document(),
+        "whole, without HTTP": whole,
         "token seen before": authenticate,
-        "parse, strictly": lambda: parse_body(body),
+        "parse, strictly": lambda: strict_json_at_once(body),
         "check the context": lambda: check_context(document["context"]),
         "hash the context": lambda: context_hash(context),
-        "decide, plan, suppliers, result": lambda: verify(document, runtime.serving, now),
-        "canonical result": lambda: canonical_json(verification.result),
-        "sign": lambda: signer.sign(verification.result, plain=True),
+        "check, hash, decide": lambda: verify(document, runtime.serving, now),
+        "plan, suppliers, result": lambda: verification.describe(written=True),
+        "write, digest, sign": lambda: signer.sign(described, plain=True),
         "serialise": signed.to_document,
         "record": lambda: runtime.record(verification),
     }

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import rfc8785
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from engine.canonical import MAX_DEPTH, MAX_SAFE_INTEGER, canonical_json, strict_json
+from engine.canonical import MAX_DEPTH, MAX_SAFE_INTEGER, canonical_json, strict_json, strict_json_at_once
 from engine.errors import InvalidInput
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
@@ -185,3 +186,51 @@ def test_bytes_that_are_no_text_are_located():
     """The byte where UTF-8 ends is named, so that somebody can find it."""
     with pytest.raises(InvalidInput, match="byte 2"):
         strict_json(b'["\xff"]')
+
+
+@given(
+    document=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=8,
+    ),
+    compact=st.booleans(),
+)
+def test_the_fast_reader_reads_what_the_strict_one_does(document: Any, compact: bool) -> None:
+    """The same values of the same types, the same refusals, however the JSON is written."""
+    body = json.dumps(document, separators=(",", ":") if compact else None, ensure_ascii=not compact).encode()
+    assert _read_by(strict_json_at_once, body) == _read_by(strict_json, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1,"a":1}',
+        b'[{"b":0,"b":0}]',
+        b'"\\ud800"',
+        b"1e400",
+        b"-0",
+        b"NaN",
+        b"\xff",
+        b"",
+        b"[" * 65 + b"]" * 65,
+        b'{"a":' * 65 + b"1" + b"}" * 65,
+    ],
+)
+def test_the_fast_reader_passes_nothing_by(body: bytes) -> None:
+    """Keys that stand twice, halves of characters and numbers beyond doubles are refused by either reader."""
+    assert _read_by(strict_json_at_once, body) == _read_by(strict_json, body)
+
+
+def test_the_fast_reader_takes_many_shallow_lists_and_objects() -> None:
+    """It is depth that is bounded, not the number of brackets."""
+    body = b"[" + b",".join([b'{"a":[1]}'] * 100) + b"]"
+    assert strict_json_at_once(body) == [{"a": [1]}] * 100
+    assert strict_json_at_once(b"[" * 64 + b"]" * 64) == strict_json(b"[" * 64 + b"]" * 64)
+
+
+def _read_by(reader: Callable[[bytes], Any], body: bytes) -> str:
+    try:
+        return repr(reader(body))
+    except InvalidInput as error:
+        return error.code

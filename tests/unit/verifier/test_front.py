@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from engine.canonical import strict_json
-from engine.errors import InvalidInput
-from engine.verifier.body import MAX_BODY_BYTES, parse_body
+from engine.verifier.body import MAX_BODY_BYTES
 from engine.verifier.front import FrontDoor
 from engine.verifier.runtime import Runtime
 
@@ -104,32 +97,3 @@ async def test_a_failing_endpoint_is_counted_as_a_5xx(
     answer = await client.post("/verify", json={"policy_id": "lksg.v1", "context": {"_demo": True}})
     assert answer.status_code == 500
     assert runtime.recorder.traffic().errors_5xx == 1
-
-
-@given(
-    document=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-        max_leaves=8,
-    ),
-    compact=st.booleans(),
-)
-def test_the_fast_reader_reads_what_the_strict_one_does(document: Any, compact: bool) -> None:
-    """The same values of the same types, the same refusals, however the JSON is written."""
-    body = json.dumps(document, separators=(",", ":") if compact else None, ensure_ascii=not compact).encode()
-    assert _read_by(parse_body, body) == _read_by(strict_json, body)
-
-
-@pytest.mark.parametrize(
-    "body", [b'{"a":1,"a":1}', b'[{"b":0,"b":0}]', b'"\\ud800"', b"1e400", b"-0", b"NaN", b"\xff", b""]
-)
-def test_the_fast_reader_passes_nothing_by(body: bytes) -> None:
-    """Keys that stand twice, halves of characters and numbers beyond doubles are refused by either reader."""
-    assert _read_by(parse_body, body) == _read_by(strict_json, body)
-
-
-def _read_by(reader: Callable[[bytes], Any], body: bytes) -> str:
-    try:
-        return repr(reader(body))
-    except InvalidInput as error:
-        return error.code
