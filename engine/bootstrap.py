@@ -14,7 +14,7 @@ from engine.errors import InvalidInput, NotFound
 from engine.settings import SOURCES, Settings, load_settings
 
 if TYPE_CHECKING:
-    from engine.ports import AuditLog, AuditWitness, DriftSource, Store
+    from engine.ports import AuditLog, AuditWitness, DriftSource, EntrySealer, KeyringStore, Store
 
 CONFIG_FILE = "capctl.toml"
 """Read from the working directory, unless `CAPCTL_CONFIG` names another file."""
@@ -78,11 +78,23 @@ def open_context(
         file = CheckpointFile(settings.checkpoint_path)
         return CheckpointWitness(trail, file, lambda: open_checkpoint_key(settings, environ, random_bytes), time)
 
+    def open_sealer(keys: KeyringStore) -> EntrySealer:
+        from engine.trust.custody import Custody
+        from engine.trust.entries import RegistrySealer
+
+        who = actor or current_actor()
+        return RegistrySealer(Custody(settings, keys, time, actor=who, environ=environ, random_bytes=random_bytes))
+
     def open_store() -> Store:
         from engine.registry.sqlite import SqliteStore
 
         return SqliteStore(
-            settings.store_path, time, read_only=read_only, random_bytes=random_bytes, open_witness=open_witness
+            settings.store_path,
+            time,
+            read_only=read_only,
+            random_bytes=random_bytes,
+            open_witness=open_witness,
+            open_sealer=open_sealer,
         )
 
     return EngineContext(

@@ -6,10 +6,11 @@ plugged in. Every port has one implementation that runs embedded, so that `capct
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from engine.audit import AuditEvent, AuditRecord, ChainHead, CompactRange
@@ -130,6 +131,108 @@ class RolloutStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SignedEntry:
+    """A statement of the registry about something it keeps, signed."""
+
+    kind: str
+    """Its payload type."""
+    subject: str
+    """What it is about: a policy id, a list's root."""
+    envelope: bytes
+    """A DSSE envelope; it may bear several signatures."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaKeys:
+    """What a verifier last said about the keys it goes by."""
+
+    replica: str
+    keyring_version: int
+    """0 while it knows none."""
+    at: datetime
+
+
+class KeyringStore(Protocol):
+    """The keyring's versions, and what is signed with its keys."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the calling thread is inside a transaction or a rehearsal: what it reads may never have been."""
+        ...
+
+    def keyrings(self, *, after: int = 0) -> Sequence[bytes]:
+        """The envelopes of the versions above one, oldest first."""
+        ...
+
+    def commit_keyring(self, envelope: bytes, *, version: int, audit: AuditEvent, at: datetime) -> None:
+        """Add a version together with its audit record, in one transaction.
+
+        Args:
+            envelope: The signed keyring.
+            version: One above the newest.
+            audit: What to record; its evidence becomes the hash of the envelope, its revision the version.
+            at: When.
+
+        Raises:
+            Conflict: That version is there already, or the one before is not.
+        """
+        ...
+
+    def signed_entries(self) -> Sequence[SignedEntry]:
+        """Every statement about a policy or a list, by kind and subject."""
+        ...
+
+    def replace_signatures(self, before: SignedEntry, after: SignedEntry) -> bool:
+        """Put an envelope in the place of another one of the same statement; False where that is no longer there."""
+        ...
+
+    def sign_unsigned(self) -> int:
+        """Sign every policy and list that was stored before there were keys; how many there were."""
+        ...
+
+    def report_keys(self, report: ReplicaKeys) -> None:
+        """Replace what this replica last said about its keys."""
+        ...
+
+    def forget_replica(self, replica: str) -> None:
+        """A replica has ended in order: nobody need wait for it."""
+        ...
+
+    def replica_keys(self) -> Sequence[ReplicaKeys]:
+        """What every replica last said about its keys, by name."""
+        ...
+
+    def pseudonym(self, actor: str) -> str:
+        """The stable pseudonym under which the audit trail knows an actor."""
+        ...
+
+
+class EntrySealer(Protocol):
+    """Signs the registry's statements, and checks them: what keeps a rewritten registry from being believed."""
+
+    def prepare(self) -> None:
+        """See to it that there is a key to sign with. Outside of any transaction.
+
+        Raises:
+            EngineError: There is none, and none may be made here.
+        """
+        ...
+
+    def seal(self, kind: str, statement: Mapping[str, object]) -> bytes:
+        """Sign a statement, to which the keyring's version is added. The envelope."""
+        ...
+
+    def opened(self, kind: str, envelope: bytes) -> Mapping[str, object]:
+        """The statement in an envelope, its signature checked.
+
+        Raises:
+            Refused: No key that is accepted now has signed it.
+            InvalidInput: It is no such statement.
+        """
+        ...
+
+
 class EvidenceStore(Protocol):
     """What the verifiers have measured, as each last reported it."""
 
@@ -225,7 +328,7 @@ class AuditLog(Protocol):
         ...
 
 
-class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, AuditLog, Protocol):
+class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, KeyringStore, AuditLog, Protocol):
     """Everything the embedded registry keeps, behind one connection."""
 
     def pseudonym(self, actor: str) -> str:
@@ -242,6 +345,14 @@ class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, AuditLo
 
     def check(self) -> Sequence[str]:
         """Read everything and say what is not as it should be, a sentence each; empty when all is well."""
+        ...
+
+    def snapshot(self, path: Path) -> None:
+        """Write everything that is committed, as at one moment, into a new file, while others go on writing.
+
+        Raises:
+            Unavailable: There is no registry yet, or the file cannot be written.
+        """
         ...
 
     def rehearsal(self) -> AbstractContextManager[None]:

@@ -14,9 +14,14 @@ from engine.registry.faults import Damage
 
 def put(connection: sqlite3.Connection, content: bytes) -> str:
     """Store content, once, and return its digest."""
-    digest = hashlib.sha256(content).hexdigest()
+    digest = digest_of(content)
     connection.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (digest, content))
     return digest
+
+
+def digest_of(content: bytes) -> str:
+    """What content is stored under."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def checked(digest: str, content: bytes) -> bytes:
@@ -25,6 +30,6 @@ def checked(digest: str, content: bytes) -> bytes:
     Raises:
         Damage: It is not.
     """
-    if hashlib.sha256(content).hexdigest() != digest:
+    if digest_of(content) != digest:
         raise Damage("a stored document is not what was stored")
     return content

@@ -15,7 +15,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -131,6 +131,29 @@ class Database:
         """Whether the calling thread is inside a write or a rehearsal: what it has stored is not committed."""
         return self._writing_thread == threading.get_ident()
 
+    @property
+    def is_rehearsing(self) -> bool:
+        """Whether the calling thread is inside a rehearsal."""
+        return self._rehearsing and self.is_pending
+
+    def copy_into(self, path: Path) -> None:
+        """Write what is committed at this moment into a new file, without making anybody wait.
+
+        Two copies of one state are equal byte for byte, whatever the file has been through. It is not yet safe from a
+        crash of the machine.
+
+        Raises:
+            Unavailable: There is no registry yet, it cannot be read, or the file cannot be written.
+        """
+        with faults.told(self.path):
+            if files.inspect(self.path) is None:
+                raise faults.absent(self.path)
+            source = self._connect("mode=rw" if files.is_writable(self.path) else self._mode_for_looking())
+        with closing(source), faults.told(path):
+            _is_registry(source, self.path)
+            files.touch_private(path)
+            source.execute("VACUUM INTO ?", (os.fspath(path),))
+
     def close(self) -> None:
         """Close both connections. The next use opens them again."""
         with faults.told(self.path), self._alone(), self._reader_lock:
@@ -206,6 +229,7 @@ class Database:
         connection = self._connect("mode=rw" if writable else self._mode_for_looking())
         with _closed_on_error(connection):
             if _is_registry(connection, self.path):
+                self._bring_up_to_date(connection, may_write=writable and not self._read_only)
                 connection.execute("PRAGMA query_only = ON")
                 return _Opened(connection, found if writable else None)
         connection.close()
@@ -233,7 +257,21 @@ class Database:
             if not _is_registry(connection, self.path):
                 self._create(connection)
             connection.execute("COMMIT")
+        self._bring_up_to_date(connection, may_write=True)
         connection.execute("PRAGMA journal_mode = WAL")
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection, *, may_write: bool) -> None:
+        """Give a registry of an older release the tables of this one."""
+        version = _layout(connection)
+        if version >= schema.VERSION:
+            return
+        if not may_write:
+            raise faults.older(self.path, version)
+        connection.execute("BEGIN EXCLUSIVE")
+        # Another process may have been faster.
+        if _layout(connection) < schema.VERSION:
+            schema.upgrade(connection)
+        connection.execute("COMMIT")
 
     def _mode_for_looking(self) -> str:
         """How to open a file that cannot be written: without its log when it has none, as SQLite then needs no lock."""
@@ -268,13 +306,17 @@ def _is_registry(connection: sqlite3.Connection, path: Path) -> bool:
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
         " FROM pragma_application_id, pragma_user_version"
     ).fetchone()
-    if application == schema.APPLICATION_ID and version == schema.VERSION:
+    if application == schema.APPLICATION_ID and 1 <= version <= schema.VERSION:
         return True
     if application == schema.APPLICATION_ID and version > schema.VERSION:
         raise faults.newer(path, version)
     if application or version or tables:
         raise faults.not_a_registry(path)
     return False
+
+
+def _layout(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextmanager

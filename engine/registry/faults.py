@@ -82,6 +82,15 @@ def _describe_os_error(error: OSError, path: Path) -> EngineError:
     )
 
 
+def absent(path: Path) -> Unavailable:
+    """There is none yet."""
+    return Unavailable(
+        "registry.absent",
+        f"There is no {path.name} yet",
+        "Publish a policy first, or name the state directory that has one (CAPCTL_STATE_DIR).",
+    )
+
+
 def locked(path: Path) -> Unavailable:
     """Somebody else has been writing for longer than anybody should."""
     holder = _writer(path)
@@ -134,6 +143,15 @@ def newer(path: Path, version: int) -> Unavailable:
         "registry.newer_version",
         f"{path.name} has layout {version}, from a newer capctl than this one",
         "Upgrade capctl, or name another state directory (CAPCTL_STATE_DIR).",
+    )
+
+
+def older(path: Path, version: int) -> Unavailable:
+    """An earlier release wrote it, and it may not be brought up to date here."""
+    return Unavailable(
+        "registry.older_version",
+        f"{path.name} has layout {version}, from an older capctl than this one, and cannot be written to here",
+        "Open it once where it may be written: capctl status, without --read-only.",
     )
 
 

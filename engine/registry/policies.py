@@ -69,6 +69,14 @@ def ir_bytes(connection: sqlite3.Connection, ir_hash: str) -> bytes:
     return blobs.checked(*row)
 
 
+def ir_size(connection: sqlite3.Connection, ir_hash: str) -> int:
+    """The size of a stored IR, in bytes; 0 where it is not there."""
+    row = connection.execute(
+        "SELECT length(content) FROM ir JOIN blob USING (digest) WHERE ir_hash = ?", (ir_hash,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def source(connection: sqlite3.Connection, policy_id: str) -> bytes:
     """The YAML a policy was published from. Raises NotFound."""
     row = connection.execute(

@@ -69,12 +69,25 @@ def content(connection: sqlite3.Connection, root: str) -> tuple[str, bytes, int]
         "SELECT digest, content, count FROM reference_set JOIN blob ON digest = members WHERE root = ?", (root,)
     ).fetchone()
     if row is None:
-        raise NotFound(
-            "lists.unknown_root",
-            f"No reference set has the root {root}",
-            "See capctl lists list, or import it: capctl lists import.",
-        )
+        raise unknown(root)
     return row
+
+
+def digest(connection: sqlite3.Connection, root: str) -> str:
+    """The digest of a set's lines. Raises NotFound."""
+    row = connection.execute("SELECT members FROM reference_set WHERE root = ?", (root,)).fetchone()
+    if row is None:
+        raise unknown(root)
+    return str(row[0])
+
+
+def unknown(root: str) -> NotFound:
+    """No set has this root."""
+    return NotFound(
+        "lists.unknown_root",
+        f"No reference set has the root {root}",
+        "See capctl lists list, or import it: capctl lists import.",
+    )
 
 
 def _entry(row: tuple[str, str, int, str]) -> ReferenceSetEntry:

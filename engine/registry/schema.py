@@ -2,7 +2,7 @@
 
 Invariants that the tables themselves hold, whoever writes to them:
 
-- the audit trail and the history of a rollout only ever grow;
+- the audit trail, the history of a rollout and the versions of the keyring only ever grow;
 - a rollout's current state is one of its recorded changes, and every change names its audit record;
 - a rollout names a candidate, and a policy an IR, only when the IR is stored.
 
@@ -21,8 +21,9 @@ from engine.registry.faults import Damage
 APPLICATION_ID: Final = 0x63617063
 """`capc`: in the file's header, so that a file of another program is not mistaken for a registry."""
 
-VERSION: Final = 1
-"""Layout of the tables, in the file's header. A file with a higher one is refused, never guessed at."""
+VERSION: Final = 2
+"""Layout of the tables, in the file's header. A file with a higher one is refused, never guessed at; one with a lower
+one is brought up to date."""
 
 CHANGE: Final = "change"
 """Counts committed changes to policies, reference sets and rollouts, from a random start."""
@@ -44,6 +45,37 @@ AUDIT_CHECKPOINT: Final = "audit_checkpoint"
 
 AUDIT_CHECKPOINT_TREE: Final = "audit_checkpoint_tree"
 """The compact range of the tree that it commits to."""
+
+
+def _keeps_every_row(table: str) -> tuple[str, ...]:
+    return tuple(
+        f"""CREATE TRIGGER {table}_keeps_every_row_{event.lower()} BEFORE {event} ON {table}
+        BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"""
+        for event in ("UPDATE", "DELETE")
+    )
+
+
+SINCE_VERSION_2: Final = (
+    """CREATE TABLE keyring (
+        version INTEGER PRIMARY KEY,
+        envelope BLOB NOT NULL,
+        audit_seq INTEGER NOT NULL REFERENCES audit
+    )""",
+    """CREATE TABLE entry (
+        seq INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        envelope BLOB NOT NULL,
+        UNIQUE (kind, subject)
+    )""",
+    """CREATE TABLE replica (
+        name TEXT PRIMARY KEY,
+        keyring_version INTEGER NOT NULL,
+        at TEXT NOT NULL
+    )""",
+    *_keeps_every_row("keyring"),
+)
+"""Keys, and what is signed with them."""
 
 TABLES: Final = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
@@ -98,12 +130,9 @@ TABLES: Final = (
         name TEXT NOT NULL,
         first_seen TEXT NOT NULL
     )""",
-    *(
-        f"""CREATE TRIGGER {table}_keeps_every_row_{event.lower()} BEFORE {event} ON {table}
-        BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"""
-        for table in ("audit", "rollout_change")
-        for event in ("UPDATE", "DELETE")
-    ),
+    *_keeps_every_row("audit"),
+    *_keeps_every_row("rollout_change"),
+    *SINCE_VERSION_2,
 )
 
 
@@ -144,4 +173,14 @@ def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) 
     ]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring the tables of an older release up to date, in the transaction that is open.
+
+    What such a registry holds was never signed; `capctl keys init` signs it, or publishing it again.
+    """
+    for statement in SINCE_VERSION_2:
+        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -14,22 +14,36 @@ from engine.audit import AuditEvent, AuditRecord, ChainHead, CompactRange
 from engine.clock import Clock
 from engine.drift.sample import ReplicaSample
 from engine.errors import InvalidInput, NotFound, Unavailable
-from engine.ids import merkle_root
+from engine.ids import hash_bytes, merkle_root
 from engine.policy.ir import PolicyIR
-from engine.ports import AuditLog, AuditState, AuditWitness, PublishedPolicy, ReferenceSetEntry, RolloutChange
+from engine.ports import (
+    AuditLog,
+    AuditState,
+    AuditWitness,
+    EntrySealer,
+    KeyringStore,
+    PublishedPolicy,
+    ReferenceSetEntry,
+    ReplicaKeys,
+    RolloutChange,
+    SignedEntry,
+)
 from engine.registry import (
     actors,
     audit_log,
     blobs,
     changes,
+    entries,
     evidence,
     faults,
+    keyrings,
     policies,
     reference_sets,
     rollouts,
     schema,
 )
 from engine.registry.database import BUSY_TIMEOUT_S, Database
+from engine.registry.sealing import Sealing
 from engine.rollout.state import RolloutState
 
 
@@ -46,6 +60,8 @@ class SqliteStore:
         random_bytes: Source of the pseudonyms' secret.
         busy_timeout_s: Longest wait for another writer, in seconds.
         open_witness: Opens who is told of every write once it is committed; called with the first of them.
+        open_sealer: Opens who signs and checks what is published and imported; called when something first is. Without
+            it nothing is signed, and nothing is refused for not being signed.
 
     Raises:
         Unavailable: From every method: the registry cannot be opened, read or written; the message says why.
@@ -60,12 +76,15 @@ class SqliteStore:
         random_bytes: Callable[[int], bytes] = os.urandom,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         open_witness: Callable[[AuditLog], AuditWitness] | None = None,
+        open_sealer: Callable[[KeyringStore], EntrySealer] | None = None,
     ) -> None:
         self._clock = clock
         self._random_bytes = random_bytes
         self._read_only = read_only
         self._open_witness = open_witness
         self._witness: AuditWitness | None = None
+        self._open_sealer = open_sealer
+        self._opened_sealer: EntrySealer | None = None
         self._database = Database(path, self._create, read_only=read_only, busy_timeout_s=busy_timeout_s)
 
     def _create(self, connection: sqlite3.Connection) -> None:
@@ -74,11 +93,15 @@ class SqliteStore:
     # Policies
 
     def publish(self, ir: PolicyIR, source: bytes, *, at: datetime, audit: AuditEvent) -> PublishedPolicy:
+        self._prepare_to_sign()
         with self._writing() as connection:
-            present = policies.published(connection, ir.policy_id)
-            if present is not None and present.ir_hash == ir.ir_hash:
-                return present
-            entry = policies.publish(connection, ir, source, at=at)
+            sealing = self._sealing(connection)
+            entry = policies.published(connection, ir.policy_id)
+            if entry is None or entry.ir_hash != ir.ir_hash:
+                entry = policies.publish(connection, ir, source, at=at)
+            elif sealing.holds_policy(entry):
+                return entry
+            sealing.sign_policy(entry)
             audit_log.append(connection, audit, at=at)
             changes.count(connection)
             return entry
@@ -95,6 +118,8 @@ class SqliteStore:
         entry = self.published(policy_id)
         if entry is None:
             raise policies.unknown(policy_id)
+        with self._reading() as connection:
+            self._sealing(connection).check_policy(entry)
         try:
             ir = self.ir(entry.ir_hash)
         except NotFound as error:
@@ -129,11 +154,17 @@ class SqliteStore:
         # Both take seconds for a million members: done before anybody else has to wait.
         content = reference_sets.encode(members)
         entry = ReferenceSetEntry(merkle_root(members), name, len(members), at)
+        digest = blobs.digest_of(content)
+        self._prepare_to_sign()
         with self._writing() as connection:
+            sealing = self._sealing(connection)
             present = reference_sets.listed(connection, entry.root)
-            if present is not None and present.name == name:
+            is_signed = present is not None and sealing.holds_list(entry, digest)
+            if present is not None and present.name == name and is_signed:
                 return present
             reference_sets.put(connection, entry, content)
+            if not is_signed:
+                sealing.sign_list(entry, digest)
             audit_log.append(connection, audit, at=at)
             changes.count(connection)
             return reference_sets.listed(connection, entry.root) or entry
@@ -141,6 +172,7 @@ class SqliteStore:
     def reference_set(self, root: str) -> frozenset[str]:
         with self._reading() as connection:
             digest, content, count = reference_sets.content(connection, root)
+            self._sealing(connection).check_list(root, count, digest)
         with self._intact():
             return reference_sets.decode(blobs.checked(digest, content), count)
 
@@ -182,6 +214,51 @@ class SqliteStore:
     def evidence(self, policy_id: str) -> Sequence[ReplicaSample]:
         with self._reading() as connection:
             return evidence.about(connection, policy_id)
+
+    # Keys
+
+    @property
+    def is_pending(self) -> bool:
+        return self._database.is_pending
+
+    def keyrings(self, *, after: int = 0) -> Sequence[bytes]:
+        with self._reading() as connection:
+            return keyrings.versions(connection, after=after)
+
+    def commit_keyring(self, envelope: bytes, *, version: int, audit: AuditEvent, at: datetime) -> None:
+        with self._writing() as connection:
+            keyrings.check_next(connection, version)
+            told = replace(audit, evidence=hash_bytes(envelope), revision=version)
+            keyrings.add(connection, version, envelope, audit_log.append(connection, told, at=at))
+            changes.count(connection)
+
+    def signed_entries(self) -> Sequence[SignedEntry]:
+        with self._reading() as connection:
+            return entries.everything(connection)
+
+    def replace_signatures(self, before: SignedEntry, after: SignedEntry) -> bool:
+        with self._writing() as connection:
+            return entries.replace(connection, before, after)
+
+    def sign_unsigned(self) -> int:
+        self._prepare_to_sign()
+        with self._writing() as connection:
+            signed = self._sealing(connection).sign_unsigned()
+            changes.count(connection)
+            return signed
+
+    def report_keys(self, report: ReplicaKeys) -> None:
+        # A report that is lost with the machine is made again, like the evidence.
+        with self._writing(durable=False) as connection:
+            keyrings.report(connection, report)
+
+    def forget_replica(self, replica: str) -> None:
+        with self._writing(durable=False) as connection:
+            keyrings.forget(connection, replica)
+
+    def replica_keys(self) -> Sequence[ReplicaKeys]:
+        with self._reading() as connection:
+            return keyrings.reports(connection)
 
     # Audit
 
@@ -267,6 +344,9 @@ class SqliteStore:
             finally:
                 connection.execute("RELEASE looking")
 
+    def snapshot(self, path: Path) -> None:
+        self._database.copy_into(path)
+
     def rehearsal(self) -> AbstractContextManager[None]:
         return self._database.rehearsal()
 
@@ -274,6 +354,20 @@ class SqliteStore:
         if self._witness is not None:
             self._witness.closing()
         self._database.close()
+
+    def _sealer(self) -> EntrySealer | None:
+        if self._opened_sealer is None and self._open_sealer is not None:
+            self._opened_sealer = self._open_sealer(self)
+        return self._opened_sealer
+
+    def _prepare_to_sign(self) -> None:
+        """Have a key at hand before the transaction: making one is no part of it."""
+        sealer = self._sealer()
+        if sealer is not None and not self._database.is_rehearsing:
+            sealer.prepare()
+
+    def _sealing(self, connection: sqlite3.Connection) -> Sealing:
+        return Sealing(connection, self._sealer(), rehearsing=self._database.is_rehearsing)
 
     @contextmanager
     def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:

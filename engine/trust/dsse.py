@@ -98,6 +98,15 @@ def unseal(envelope: bytes, payload_type: str, keys: Mapping[str, PublicKey], *,
     return Unsealed(payload, frozenset(held.values()))
 
 
+def unverified_payload(envelope: bytes, payload_type: str) -> bytes:
+    """The payload of an envelope before its signatures are checked: for statements that name their own keys.
+
+    Raises:
+        InvalidInput: It is no envelope of that type.
+    """
+    return _read(envelope, payload_type)[0]
+
+
 def signed_by(envelope: bytes, payload_type: str) -> tuple[str, ...]:
     """The key ids an envelope names, unverified, in its order.
 

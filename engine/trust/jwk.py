@@ -50,11 +50,7 @@ class PublicKey:
 
     def __post_init__(self) -> None:
         if not is_sound_public_key(self.raw):
-            raise Refused(
-                "trust.weak_key",
-                "A public key is not a sound Ed25519 key",
-                "Points of small order and non-canonical spellings are refused; make a new key.",
-            )
+            raise weak_key()
 
     @property
     def kid(self) -> str:
@@ -90,6 +86,15 @@ class PublicKey:
         if self.verify_until is not None:
             jwk["verify_until"] = to_rfc3339(self.verify_until)
         return jwk
+
+
+def weak_key() -> Refused:
+    """A public key under which one signature could fit many messages."""
+    return Refused(
+        "trust.weak_key",
+        "A public key is not a sound Ed25519 key",
+        "Points of small order and non-canonical spellings are refused; make a new key.",
+    )
 
 
 def thumbprint(raw: bytes) -> str:

@@ -1,7 +1,8 @@
 """Private keys in files: made once, readable by their owner alone, refused when anyone else could have read them.
 
-A key lies in `keys/` of the state directory, one file per purpose, PKCS#8 PEM. The file appears complete or not at
-all, and never replaces another. Errors name the file within the state directory, not where that is.
+A key lies in `keys/` of the state directory, PKCS#8 PEM: the first of a purpose as `PURPOSE.pem`, later ones with their
+key id, `PURPOSE-KID.pem`. The file appears complete or not at all, and never replaces another. Errors name the file
+within the state directory, not where that is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from engine.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 _MAX_PEM_BYTES = 16_384
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -73,8 +74,16 @@ def create_private_key(
     *,
     passphrase: bytes | None,
     random_bytes: Callable[[int], bytes] = os.urandom,
+    is_first: bool = True,
 ) -> Ed25519PrivateKey:
     """Make a key and store it, encrypted where a passphrase is given.
+
+    Args:
+        state_dir: Where `keys/` lies.
+        purpose: What it is for.
+        passphrase: Encrypts it; None stores it in the clear.
+        random_bytes: Source of its seed.
+        is_first: Whether it gets the file of the purpose's first key, or one named by its key id.
 
     Side effects: creates `keys/` (0700) and the key's file (0600), synchronised to disk.
 
@@ -91,7 +100,7 @@ def create_private_key(
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_private(directory.lstat(), "keys/", is_kind=stat.S_ISDIR)
-        _write_once(directory, f"{purpose}.pem", pem)
+        _write_once(directory, f"{purpose}.pem" if is_first else file_name(purpose, key.public_key()), pem)
     except FileExistsError as error:
         raise Conflict(
             "trust.key_exists", f"There is a {purpose} key already", "Rotate it; a key is never overwritten."
@@ -105,8 +114,17 @@ def create_private_key(
     return key
 
 
-def load_private_key(state_dir: Path, purpose: KeyPurpose, *, passphrase: bytes | None) -> Ed25519PrivateKey:
-    """Load the key of a purpose.
+def file_name(purpose: KeyPurpose, key: Ed25519PublicKey) -> str:
+    """The file of a key that is not the first of its purpose."""
+    from engine.trust.jwk import thumbprint
+
+    return f"{purpose}-{thumbprint(key.public_bytes_raw())}.pem"
+
+
+def load_private_key(
+    state_dir: Path, purpose: KeyPurpose, *, passphrase: bytes | None, file: str = ""
+) -> Ed25519PrivateKey:
+    """Load a key of a purpose: the one in `file` of `keys/`, or without one the first.
 
     Raises:
         NotFound: There is none.
@@ -114,13 +132,15 @@ def load_private_key(state_dir: Path, purpose: KeyPurpose, *, passphrase: bytes 
             fit.
         InvalidInput: It holds no Ed25519 key.
     """
-    name = f"keys/{purpose}.pem"
+    name = f"keys/{file or f'{purpose}.pem'}"
     try:
         _check_private((state_dir / "keys").lstat(), "keys/", is_kind=stat.S_ISDIR)
         pem = _read_private(state_dir / name, name)
     except FileNotFoundError as error:
         raise NotFound(
-            "trust.key_missing", f"There is no {purpose} key", "Start the verifier once to make one."
+            "trust.key_missing",
+            f"There is no {purpose} key",
+            "Put it back from its copy; capctl keys init makes a first one.",
         ) from error
     except OSError as error:
         # ELOOP is what O_NOFOLLOW answers for a symbolic link.
@@ -130,6 +150,27 @@ def load_private_key(state_dir: Path, purpose: KeyPurpose, *, passphrase: bytes 
             "It must be a regular file that the service's own user can read; links are refused.",
         ) from error
     return _from_pem(pem, name, passphrase)
+
+
+def remove_private_key(state_dir: Path, file: str) -> None:
+    """Remove a key's file; one that is gone already is no fault.
+
+    Raises:
+        Unavailable: It cannot be removed.
+    """
+    try:
+        (state_dir / "keys" / file).unlink(missing_ok=True)
+        _sync_directory(state_dir / "keys")
+    except OSError as error:
+        raise Unavailable(
+            "trust.key_not_removed", f"keys/{file} cannot be removed ({error.strerror})", "Remove it by hand."
+        ) from error
+
+
+def key_files(state_dir: Path) -> tuple[str, ...]:
+    """The names of the keys' files, sorted; none where there is no `keys/`."""
+    directory = state_dir / "keys"
+    return tuple(sorted(path.name for path in directory.glob("[!.]*.pem"))) if directory.is_dir() else ()
 
 
 def _read_private(path: Path, name: str) -> bytes:

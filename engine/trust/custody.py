@@ -1,0 +1,213 @@
+"""From a purpose to a signature: which key signs now, and where its private half lies.
+
+    signer = open_signer(ctx, KeyPurpose.BACKUP)        # a Signer; seal(..., [signer])
+    keys = custody_of(ctx).accepted(KeyPurpose.BACKUP)  # by key id: whose signatures count now
+
+The keyring says which key it is and names where it lies (`backend_ref`); what comes back from there is believed only
+when it is that very key. Outside production a keyring, and a key for a purpose that has none, is made when it is first
+needed; in production somebody says `capctl keys init`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from engine.audit import AuditEvent
+from engine.clock import Clock
+from engine.errors import Conflict, Held, InvalidInput, Refused
+from engine.ports import KeyringStore
+from engine.settings import Settings
+from engine.trust.backend import FILE_SCHEME, FileBackend, KeyBackend
+from engine.trust.dsse import seal
+from engine.trust.high_water import HighWaterFile
+from engine.trust.jwk import PublicKey
+from engine.trust.keeper import Keeper, changed_meanwhile
+from engine.trust.keyfile import KeyPurpose
+from engine.trust.keyring import KEYRING_TYPE, LIFETIME, KeyEntry, Keyring, KeyStatus
+from engine.trust.signer import Signer
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+
+INITIAL: Final = (KeyPurpose.REGISTRY, KeyPurpose.RESPONSE, KeyPurpose.CHECKPOINT, KeyPurpose.BACKUP)
+"""What every environment needs a key for. The one for readiness reviews belongs to a person, and is made for them."""
+
+PURPOSES: Final = (KeyPurpose.ROOT, *INITIAL, KeyPurpose.ORR)
+"""What a keyring may hold keys for. Development tokens are not among them: nobody outside this machine trusts those."""
+
+
+class Custody:
+    """The keys of one environment.
+
+    Args:
+        settings: Say where keys lie, and whether this is production.
+        store: Where the keyring is.
+        clock: The wall time.
+        actor: On whose behalf keys are made; a name.
+        environ: May hold the passphrase.
+        random_bytes: Source of new keys.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: KeyringStore,
+        clock: Clock,
+        *,
+        actor: str,
+        environ: Mapping[str, str] = os.environ,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.actor = actor
+        self.keeper = Keeper(store, HighWaterFile(settings.checkpoint_path), clock)
+        self._files = FileBackend(settings, environ=environ, random_bytes=random_bytes)
+        self._signers: dict[str, Signer] = {}
+
+    def now(self) -> datetime:
+        """The wall time, never behind what was seen before."""
+        return self.keeper.now()
+
+    def keyring(self) -> Keyring | None:
+        """The newest keyring; None where none was ever made. Raises as `Keeper.current`."""
+        return self.keeper.current()
+
+    def accepted(self, purpose: KeyPurpose) -> dict[str, PublicKey]:
+        """The keys of a purpose whose signatures count now, by key id; none without a keyring."""
+        ring = self.keyring()
+        return {} if ring is None else ring.accepted(purpose, self.now())
+
+    def signer(self, purpose: KeyPurpose) -> Signer:
+        """Who signs for a purpose now.
+
+        Raises:
+            Held: There is no such key, and it is not made here without being asked for.
+            Refused: The keyring or the key is not believed, or the key is not open to us.
+            Unavailable: The key cannot be reached.
+        """
+        while True:
+            ring = self.keyring()
+            entry = None if ring is None else ring.signing(purpose)
+            if entry is not None:
+                return self.open(entry)
+            self._check_may_make(purpose)
+            # Another process may be making the same keys; then its keyring has them, or lacks but this one.
+            with suppress(Conflict):
+                self.enrol([purpose] if ring else [*self._found(), KeyPurpose.REGISTRY, purpose])
+
+    def open(self, entry: KeyEntry) -> Signer:
+        """The private half of a key of the keyring.
+
+        Raises:
+            Refused: What lies there is another key.
+            Unavailable: It cannot be reached.
+        """
+        known = self._signers.get(entry.kid)
+        if known is None:
+            known = self.backend(entry.backend_ref).open(entry.backend_ref)
+            if known.public_key.raw != entry.raw:
+                raise Refused(
+                    "keys.other_key",
+                    f"Where the {entry.purpose} key {entry.kid} should lie is another key",
+                    "Put the key back; whoever could exchange it may have used it.",
+                )
+            self._signers[entry.kid] = known
+        return known
+
+    def backend(self, ref: str) -> KeyBackend:
+        """The back end that a reference names. Raises InvalidInput where there is none."""
+        scheme = ref.partition(":")[0]
+        if scheme != FILE_SCHEME:
+            raise InvalidInput("keys.unknown_backend", f"There is no back end {scheme!r}", f"Known: {FILE_SCHEME}.")
+        return self._files
+
+    def enrol(self, purposes: Iterable[KeyPurpose]) -> Keyring:
+        """Add a key for each of the purposes that has none, making the keyring where there is none.
+
+        Files that lie there from before are taken for what they are: the first key of their purpose.
+
+        Raises:
+            Conflict: Somebody else is changing the keyring.
+            Refused: A key's file is not safe, or production without a passphrase.
+            Unavailable: A key cannot be made or stored.
+        """
+        before = self.keeper.believed()
+        wanted = dict.fromkeys(purposes if before else [KeyPurpose.ROOT, *purposes])
+        new = [purpose for purpose in wanted if before is None or before.ring.signing(purpose) is None]
+        if before is not None and not new:
+            return before.ring
+        now = self.now()
+        added = tuple(self._first_key(purpose, now) for purpose in new)
+        ring = Keyring(1, "", now, now + LIFETIME, added) if before is None else before.ring
+        if before is not None:
+            ring = replace(ring, keys=(*ring.keys, *added))
+        made = self.commit(ring, "keys.init")
+        if before is None:
+            self.store.sign_unsigned()
+        return made
+
+    def commit(self, ring: Keyring, action: str) -> Keyring:
+        """Sign a keyring as the next version and make it the newest one.
+
+        Args:
+            ring: What it shall say, made from the newest version; number, predecessor and times are set here.
+            action: What the audit trail calls it.
+
+        Raises:
+            Conflict: Somebody else has changed the keyring meanwhile.
+            EngineError: The root key cannot be used.
+        """
+        before, now = self.keeper.believed(), self.now()
+        if before is not None:
+            if ring.version != before.ring.version:
+                raise changed_meanwhile()
+            ring = replace(ring, version=before.ring.version + 1, prev_sha3=before.sha3)
+        ring = replace(ring, issued_at=now, expires=now + LIFETIME)
+        signers = [self.open(entry) for entry in ring.of(KeyPurpose.ROOT) if entry.status is KeyStatus.ACTIVE]
+        envelope = seal(KEYRING_TYPE, ring.payload(), signers)
+        event = AuditEvent(action, "done", self.store.pseudonym(self.actor))
+        return self.keeper.commit(envelope, event)
+
+    def _first_key(self, purpose: KeyPurpose, now: datetime) -> KeyEntry:
+        ref, signer = self._files.first(purpose)
+        return KeyEntry(purpose, signer.public_key.raw, KeyStatus.ACTIVE, ref, not_before=now, sign_from=now)
+
+    def _found(self) -> list[KeyPurpose]:
+        """Purposes whose first key lies there already."""
+        return [purpose for purpose in PURPOSES if self._files.has_first(purpose)]
+
+    def _check_may_make(self, purpose: KeyPurpose) -> None:
+        if self.settings.is_production:
+            raise Held(
+                "keys.not_initialised",
+                f"The keyring has no {purpose} key",
+                f"In production somebody makes it on purpose: capctl keys init --purpose {purpose}.",
+            )
+        if self.store.is_pending:
+            raise Held(
+                "keys.dry_run",
+                f"There is no {purpose} key yet, and a dry run makes none",
+                f"Make it first: capctl keys init --purpose {purpose}.",
+            )
+
+
+def custody_of(ctx: EngineContext, environ: Mapping[str, str] = os.environ) -> Custody:
+    """The keys of a context's environment."""
+    return Custody(ctx.settings, ctx.store, ctx.clock, actor=ctx.actor, environ=environ, random_bytes=ctx.random_bytes)
+
+
+def open_signer(ctx: EngineContext, purpose: KeyPurpose, environ: Mapping[str, str] = os.environ) -> Signer:
+    """Who signs for a purpose now, through the keyring.
+
+    Side effects: outside production, may make the key and the keyring.
+
+    Raises:
+        What `Custody.signer` raises.
+    """
+    return custody_of(ctx, environ).signer(purpose)
