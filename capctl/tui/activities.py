@@ -14,6 +14,26 @@ from engine.errors import EngineError
 KEPT: Final = 100
 """Runs that are remembered."""
 
+MEASURED_S: Final = 1.0
+"""A rate is not told before so much time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far one step of a run is."""
+
+    progress: Progress
+    """Its latest progress."""
+    since_s: float
+    """Monotonic time of its first progress."""
+    first: int
+    """How much was done then."""
+
+    def per_s(self, now_s: float) -> float | None:
+        """What it does a second; None while that cannot be told."""
+        elapsed_s, done = now_s - self.since_s, self.progress.done - self.first
+        return done / elapsed_s if elapsed_s >= MEASURED_S and done > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Activity:
@@ -23,10 +43,12 @@ class Activity:
     at: datetime
     """When it was begun."""
     call: Call
-    steps: tuple[Progress, ...] = ()
-    """The latest progress of each step, in the order in which the steps were first reported."""
+    steps: tuple[Step, ...] = ()
+    """In the order in which they were first reported."""
     current: Progress | None = None
     """The latest progress of all."""
+    doing: Progress | None = None
+    """The latest progress that was no wait: what it will go on with."""
     current_s: float = 0.0
     """Monotonic time of `current`."""
     waits: int = 0
@@ -47,13 +69,19 @@ class Activity:
         """What came of it in a word or a sentence; empty while it runs."""
         return "" if self.is_running else self.error.message if self.error else "done"
 
+    def step(self, name: str) -> Step | None:
+        """A step by its name; None before its first progress."""
+        return next((step for step in self.steps if step.progress.step == name), None)
+
     def with_progress(self, progress: Progress, at_s: float) -> Activity:
         """The run after it told how far it is."""
-        known = [step.step for step in self.steps]
+        known = [step.progress.step for step in self.steps]
         place = known.index(progress.step) if progress.step in known else len(known)
-        steps = (*self.steps[:place], progress, *self.steps[place + 1 :])
+        began = self.steps[place] if place < len(known) else Step(progress, at_s, progress.done)
+        steps = (*self.steps[:place], replace(began, progress=progress), *self.steps[place + 1 :])
         waits = self.waits + (progress.step == WAITING)
-        return replace(self, steps=steps, current=progress, current_s=at_s, waits=waits)
+        doing = self.doing if progress.step == WAITING else progress
+        return replace(self, steps=steps, current=progress, current_s=at_s, doing=doing, waits=waits)
 
     def ended(self, at: datetime, *, result: Any = None, error: EngineError | None = None) -> Activity:
         """The run after it has ended, one way or the other."""

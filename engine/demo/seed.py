@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ENV: Final = "demo"
 """Name of the demonstration's environment."""
 POLICY_ID: Final = "lksg.v1"
+PILOT_POLICY_ID: Final = "lksg-sap.v1"
+"""What the SAP pilot verifies with."""
 DRIFTING_POLICY_ID: Final = "lksg.v1-drift"
 DEFAULT_PLAN: Final = "0,25,100"
 DEFAULT_DRIFT_MAX: Final = 0.005
@@ -40,7 +42,7 @@ def demo_plan(
 
 
 def furnish(ctx: EngineContext) -> None:
-    """Publish the demonstration's policy and import its lists. Doing it again changes nothing.
+    """Publish the demonstration's policies and import its lists. Doing it again changes nothing.
 
     Raises:
         Conflict: The store holds another policy under that id.
@@ -52,8 +54,9 @@ def furnish(ctx: EngineContext) -> None:
 
     store, at = ctx.store, ctx.clock.now()
     actor = store.pseudonym(ctx.actor)
-    event = AuditEvent("policy.publish", "done", actor, object=POLICY_ID)
-    store.publish(_shipped(POLICY_ID), shipped()[POLICY_ID], at=at, audit=event)
+    for policy_id in (POLICY_ID, PILOT_POLICY_ID):
+        event = AuditEvent("policy.publish", "done", actor, object=policy_id)
+        store.publish(_shipped(policy_id), shipped()[policy_id], at=at, audit=event)
     for name, members in demo_lists().items():
         event = AuditEvent("lists.import", "done", actor, object=merkle_root(members))
         store.import_set(name, members, at=at, audit=event)

@@ -9,7 +9,14 @@ from engine.ops.spec import Arg, Danger, operation
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
-    from engine.ops.results.pilot import PilotStatus, PulledContext, RotatedKey, VerifiedContext, WrittenBack
+    from engine.ops.results.pilot import (
+        PilotStatus,
+        PulledContext,
+        RotatedKey,
+        SystemCheck,
+        VerifiedContext,
+        WrittenBack,
+    )
 
 ODATA: Final = Arg("SAP's host, a service or a collection, as URL; SAP_URL without it.", metavar="URL")
 CLIENT: Final = Arg("The SAP client, three digits; SAP_CLIENT without it.", metavar="NNN")
@@ -17,7 +24,11 @@ PAGE_SIZE: Final = Arg("Suppliers asked for at once; 0 leaves it to the server."
 CONDITION: Final = Arg("Which suppliers: an OData filter, evaluated by SAP.", flags=("--filter",), metavar="FILTER")
 SANCTIONS: Final = Arg("The sanctions list: a name or root.", metavar="NAME|ROOT", suggest="list")
 HIGH_RISK: Final = Arg("The list of high-risk regions: a name or root.", metavar="NAME|ROOT", suggest="list")
-POLICY: Final = Arg("The policy; the only one there is, else lksg.v1.", metavar="ID", suggest="policy")
+POLICY: Final = Arg(
+    "The policy; lksg-sap.v1 where it is published, else the only one there is, else lksg.v1.",
+    metavar="ID",
+    suggest="policy",
+)
 BASE: Final = Arg("The verifier's URL; BASE without it; this machine's own verification without either.", metavar="URL")
 TABLE: Final = Arg("The table or entity set that verdicts are written to.", metavar="NAME")
 RUN_ID: Final = Arg("The run id: the same id never writes a row twice.", flags=("--idempotency",), metavar="RUN_ID")
@@ -30,6 +41,24 @@ MAP: Final = Arg("A private file that keeps supplier numbers, instead of reading
 CA_FILE: Final = Arg("Certificates to trust, PEM; the machine's own without it.", metavar="FILE", suggest="file")
 
 DEFAULT_TABLE: Final = "Z_CAP_SUPPLIER_STATUS"
+
+
+@operation("pilot.check", key="c")
+def check(
+    ctx: "EngineContext",
+    *,
+    odata: Annotated[str | None, ODATA] = None,
+    client: Annotated[str | None, CLIENT] = None,
+    table: Annotated[str, TABLE] = DEFAULT_TABLE,
+    ca_file: Annotated[str | None, CA_FILE] = None,
+) -> "SystemCheck":
+    """Check the connection to SAP: logon, both services, what suppliers have, the table's key. Reads one supplier.
+
+    It tries the password once. Exit code 3 when SAP refuses it, 5 when it cannot be reached.
+    """
+    from engine.ops.pilot_check import check_system
+
+    return check_system(ctx, odata, client, table=table, ca_file=ca_file)
 
 
 @operation("pilot.pull", writes_document=True)
@@ -123,7 +152,7 @@ def writeback(
     )
 
 
-@operation("pilot.run", danger=Danger.WRITE, rehearses=True)
+@operation("pilot.run", danger=Danger.WRITE, rehearses=True, key="g")
 def run(
     ctx: "EngineContext",
     *,

@@ -24,6 +24,7 @@ from engine.ops.pilot_verification import key_set, read_signed, verify_context
 from engine.ops.pilot_writing import WriteOptions, Writing
 from engine.ops.piloting import context_of, named_lists
 from engine.ops.results.pilot import WrittenBack
+from engine.ops.results.pilot_look import BegunRun
 from engine.sap.private import read_private, write_private
 from engine.sap.target import check_run_id
 from engine.sap.writeback import chunks
@@ -141,6 +142,22 @@ class _RunFolder:
             )
 
 
+def run_folder(ctx: EngineContext, run_id: str) -> Path:
+    """Where the files of a run lie; without an id where all of them do."""
+    return sap_folder(ctx) / "runs" / run_id
+
+
+def begun_run(path: Path) -> BegunRun:
+    """How far a run is that has not entered its rows, from the files in its folder."""
+    names = [file.name for file in path.iterdir()]
+    return BegunRun(
+        path.name,
+        is_pulled="pulled.json" in names,
+        portions=sum(name.startswith("context-") for name in names),
+        verified=sum(name.startswith("verify-") for name in names),
+    )
+
+
 class _KeptResults:
     """The signed results of a run, read anew and checked anew at each pass: one portion in memory at a time."""
 
@@ -168,7 +185,7 @@ def _verify(ctx: EngineContext, folder: _RunFolder, *, policy: str | None, base:
 def _folder(ctx: EngineContext, run_id: str) -> Iterator[Path]:
     """Where the run's files lie; in a rehearsal somewhere that is forgotten."""
     if not ctx.rehearsing:
-        yield sap_folder(ctx) / "runs" / run_id
+        yield run_folder(ctx, run_id)
         return
     with tempfile.TemporaryDirectory() as scratch:
         yield Path(scratch) / run_id

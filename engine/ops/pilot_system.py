@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from engine.errors import InvalidInput, NotFound
 from engine.sap.client import EntitySource, open_service
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DEMO: Final = "demo"
 DEMO_CLIENT: Final = "100"
+DEMO_SYSTEM: Final = "the simulator"
 
 
 def sap_folder(ctx: EngineContext) -> Path:
@@ -75,6 +77,18 @@ def open_system(
     target = parse_target(url, number, table=table)
     with _connected(ctx, target, ca_file=ca_file, environ=environ) as connection:
         yield connection
+
+
+def named_system(ctx: EngineContext, *, odata: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """What to call the system that a command without `--odata` means; empty where none is named.
+
+    Raises:
+        InvalidInput: Its URL is none.
+    """
+    url = odata or environ.get("SAP_URL", "")
+    if url:
+        return urlsplit(parse_target(url, "").base).netloc
+    return DEMO_SYSTEM if ctx.env == DEMO else ""
 
 
 def supplier_source(connection: SapConnection) -> EntitySource:

@@ -206,7 +206,7 @@ def check_proof(run_id: str, tally: Tally) -> None:
 
 def _plan(outbox: Outbox, run_id: str) -> WrittenBack:
     rows = tuple(
-        PlannedRow(entry.pseudonym, str(entry.payload["Status"]), _ACTIONS.get(entry.state, "create"))
+        PlannedRow(entry.pseudonym, entry.payload["Status"], _ACTIONS.get(entry.state, "create"), entry.payload)
         for entry in outbox.entries(run_id)
     )
     return WrittenBack(run_id, len(rows), created=0, waits=0, waited_s=0.0, planned=rows)

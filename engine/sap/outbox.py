@@ -283,6 +283,24 @@ class Outbox:
         for row in self._db.execute(query, (run_id,)):
             yield Entry(row[0], json.loads(row[1]), State(row[2]), row[3], row[4])
 
+    def page(self, run_id: str, *, status: str = "", offset: int = 0, limit: int) -> list[Entry]:
+        """Some entries of a run: the worst statuses first, then by pseudonym.
+
+        Args:
+            run_id: The run.
+            status: Only this one; empty for all.
+            offset: Entries to leave out at the beginning.
+            limit: At most so many.
+        """
+        clause = "run_id = ? AND (? = '' OR json_extract(payload, '$.Status') = ?)"
+        order = "json_extract(payload, '$.Status') = 'OK', json_extract(payload, '$.Status'), pseudonym"
+        rows = self._db.execute(
+            f"SELECT pseudonym, payload, state, attempts, etag FROM entry WHERE {clause}"  # noqa: S608 - clauses of ours
+            f" ORDER BY {order} LIMIT ? OFFSET ?",
+            (run_id, status, status, limit, offset),
+        )
+        return [Entry(row[0], json.loads(row[1]), State(row[2]), row[3], row[4]) for row in rows]
+
     def prove(self, run_id: str, evidence: Payload, now: datetime) -> None:
         """Note that everything was read back and equal."""
         self._db.execute(

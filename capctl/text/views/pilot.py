@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone
-from capctl.text.views.words import count, moment, seconds, short, verdict
+from capctl.text.views.words import NOTHING, count, moment, seconds, short, verdict
 from engine.ops.results.pilot import (
     PilotSnapshot,
     PilotStatus,
     PulledContext,
     RotatedKey,
     RuleCount,
+    SystemCheck,
     VerifiedContext,
     WrittenBack,
 )
+
+
+def checked(result: SystemCheck) -> Iterator[Block]:
+    """What was found, and what would go wrong."""
+    yield Line("ready ✓" if result.has_unique_key else "NOT READY ✗", Tone.GOOD if result.has_unique_key else Tone.BAD)
+    yield Facts(
+        [
+            ("system", result.system),
+            ("client", result.client or NOTHING),
+            ("suppliers", NOTHING if result.suppliers is None else f"{result.suppliers:,}"),
+            ("table", result.table),
+        ]
+    )
+    if result.absent:
+        yield _absent(result.absent)
+    if not result.has_unique_key:
+        yield Line(
+            "The table's key is not run id and supplier: it cannot keep a row from being written twice.", Tone.BAD
+        )
 
 
 def pulled(result: PulledContext) -> Iterator[Block]:
@@ -28,7 +49,11 @@ def pulled(result: PulledContext) -> Iterator[Block]:
         ]
     )
     if result.absent:
-        yield Line(f"SAP has no {', '.join(result.absent)}: rules that need them fail.", Tone.CAUTION)
+        yield _absent(result.absent)
+
+
+def _absent(names: Sequence[str]) -> Line:
+    return Line(f"SAP has no {', '.join(names)}: rules that need them fail.", Tone.CAUTION)
 
 
 def verified(result: VerifiedContext) -> Iterator[Block]:
@@ -108,6 +133,10 @@ def _planned(result: WrittenBack) -> Iterator[Block]:
     yield Line(f"{count(len(changes), 'row')} of {result.total:,} would be written under {result.run_id}", Tone.STRONG)
     if changes:
         yield Table(["status", "action", "supplier"], [[row.status, row.action, row.supplier] for row in changes])
+        shared = {name: changes[0].content.get(name, "") for name in SHARED}
+        if all(row.content.get(name) == value for row in changes for name, value in shared.items()):
+            yield Gap()
+            yield Facts(list(shared.items()))
 
 
 def _violations(violations: Sequence[RuleCount]) -> Iterator[Block]:
@@ -121,7 +150,11 @@ def _verdicts(verdicts: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name.upper()}" for name, n in verdicts.items())
 
 
+SHARED: Final = ("ManifestHash", "PolicyHash", "IrHash", "ValidUntil", "VerifiedAt")
+"""Properties that the rows of one result have in common."""
+
 VIEWS = {
+    "pilot.check": checked,
     "pilot.pull": pulled,
     "pilot.verify": verified,
     "pilot.writeback": written,

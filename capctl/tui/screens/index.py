@@ -52,6 +52,13 @@ SCREENS: Final = (
             "demo.rate": "rate",
         },
     ),
+    ScreenEntry(
+        "pilot",
+        "Pilot",
+        "2",
+        "pilot:PilotScreen",
+        {"pilot.run": "run", "rehearse": "dry run", "pilot.check": "check", "next_status": "filter"},
+    ),
 )
 """In the order of the tabs; the first one is shown at the start."""
 

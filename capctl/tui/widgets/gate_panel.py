@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Final
 
 from textual.content import Content
 from textual.geometry import Size
 
-from capctl.tui.drawing import GLYPHS, page, row
+from capctl.tui.drawing import GLYPHS
+from capctl.tui.headline import BADGE_WIDTH, Headline, draw_headline, texts_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import age, clock_time, count, duration, percent, rollout_share, sentence
+from capctl.tui.wording import age, clock_time, count, duration, percent, rollout_share
 from engine.drift.gate import Answer, GateReport
 from engine.rollout.state import Phase, RolloutState
-
-BADGE_WIDTH: Final = 20
-"""Cells of the badge with the answer."""
-
-LONGEST_SPACED: Final = 8
-"""Letters of the longest word that fits the badge with spaces between them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """What the panel says."""
-
-    word: str
-    glyph: str
-    tone: str
-    """`open`, `hold`, `closed`, `stale` or `idle`: the badge's style class."""
-    title: str
-    detail: str
 
 
 class GatePanel(Panel):
@@ -46,42 +26,14 @@ class GatePanel(Panel):
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw the badge over the whole height, and three lines of text beside it."""
         headline = gate_headline(state)
-        texts = self._texts(headline, state, size.width - BADGE_WIDTH - 2)[: size.height]
-        above = (size.height - len(texts)) // 2
-        lines = []
-        for y in range(size.height):
-            text = texts[y - above] if 0 <= y - above < len(texts) else Content("")
-            lines.append(row(_badge_line(headline, y, size.height), "  ", text))
-        return page(lines)
+        return draw_headline(headline, self._texts(headline, state, size.width - BADGE_WIDTH - 2), size)
 
     def _texts(self, headline: Headline, state: ConsoleState, width: int) -> list[Content]:
         """The lines beside the badge: a long reason gets two, and then where the rollout stands is cut off first."""
-        details = textwrap.wrap(sentence(headline.detail), max(1, width), max_lines=2, placeholder="…") or [""]
-        texts = [
-            Content.styled(headline.title, f"bold {TEXT_TONES[headline.tone]}"),
-            *map(Content, details),
-            _standing(state, self.room.zone),
-        ]
+        texts = texts_of(headline, width, _standing(state, self.room.zone))
         if state.rollout is not None and state.rollout.break_glass is not None:
-            texts = [texts[0], texts[-1], *texts[1:-1]]
-        return [text.truncate(width, ellipsis=True) for text in texts]
-
-
-TEXT_TONES: Final = {
-    "open": "$gate-open",
-    "hold": "$gate-hold",
-    "closed": "$gate-closed",
-    "stale": "$stale",
-    "idle": "$foreground",
-}
-
-BADGE_TONES: Final = {
-    "open": "$ink on $gate-open",
-    "hold": "$ink on $gate-hold",
-    "closed": "$ink on $gate-closed",
-    "stale": "$ink on $stale",
-    "idle": "reverse",
-}
+            return [texts[0], texts[-1], *texts[1:-1]]
+        return texts
 
 
 def gate_headline(state: ConsoleState) -> Headline:
@@ -186,10 +138,3 @@ def _standing(state: ConsoleState, zone: tzinfo | None) -> Content:
 def phase_word(rollout: RolloutState) -> str:
     """The phase as people say it."""
     return rollout.phase.value.replace("_", " ")
-
-
-def _badge_line(headline: Headline, y: int, height: int) -> Content:
-    roomy = height >= 5 and len(headline.word) <= LONGEST_SPACED
-    word = " ".join(headline.word) if roomy else headline.word
-    text = f"{headline.glyph}  {word}" if y == height // 2 else ""
-    return Content.styled(text.center(BADGE_WIDTH), f"bold {BADGE_TONES[headline.tone]}")

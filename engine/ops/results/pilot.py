@@ -26,6 +26,39 @@ class RuleCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemCheck:
+    """A system that answers, and that the pilot gets along with."""
+
+    system: str
+    """Its host, or that it is the demonstration's own."""
+    client: str
+    suppliers: int | None
+    """How many SAP counts; None where it does not say."""
+    absent: tuple[str, ...]
+    """Properties that this SAP does not have; rules that need them fail."""
+    table: str
+    """What verdicts are written to."""
+    has_unique_key: bool
+    """Whether the table's key keeps a row from being written twice."""
+
+    @property
+    def answer(self) -> Literal["yes", "no"]:
+        """No when a write-back would refuse to start."""
+        return "yes" if self.has_unique_key else "no"
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as JSON data."""
+        return {
+            "system": self.system,
+            "client": self.client,
+            "suppliers": self.suppliers,
+            "absent": list(self.absent),
+            "table": self.table,
+            "has_unique_key": self.has_unique_key,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class PulledContext:
     """A context of suppliers from SAP."""
 
@@ -95,10 +128,12 @@ class PlannedRow:
     status: str
     action: str
     """`create`, `overwrite`, or `none` where it is there already."""
+    content: dict[str, str]
+    """Every property of the row but its key, as it would be written."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON data."""
-        return {"supplier": self.supplier, "status": self.status, "action": self.action}
+        return {"supplier": self.supplier, "status": self.status, "action": self.action, "content": self.content}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Suppliers of a company that does not exist, for the simulator: synthetic and deterministic.
 
-Most are in good order under `lksg.v1`; the others show what a verdict can be about: an audit that is too old or was
-never made, a region of high risk, too high a risk, a complaints procedure that cannot be reached. Identifiers have
+Most are in good order under `lksg-sap.v1`; the others show what a verdict can be about: a hit of SAP's own sanctions
+screening, an audit that is too old or was never made, a region of high risk, too high a risk, a complaints procedure
+that cannot be reached. Identifiers have
 leading zeros and names have umlauts, because real ones do.
 """
 
@@ -22,6 +23,8 @@ SENTINEL_AUDIT: Final = frozenset({37})
 RISKY_REGION: Final = frozenset({13, 29, 41})
 RISKY: Final = frozenset({17, 43})
 NO_CHANNEL: Final = frozenset({19})
+FLAGGED: Final = frozenset({5})
+"""Found on a sanctions list by SAP's own screening."""
 CYCLE: Final = 50
 """After so many suppliers their kinds repeat."""
 
@@ -44,7 +47,7 @@ def _supplier(number: int, today: date) -> dict[str, Any]:
         "Jurisdiction": HIGH_RISK_REGION if kind in RISKY_REGION else REGIONS[number % len(REGIONS)],
         "Tier": 1 + number % 3,
         "LastAuditDate": _audit(kind, today),
-        "SanctionFlag": "",
+        "SanctionFlag": "X" if kind in FLAGGED else "",
         "RiskScore": "91.50" if kind in RISKY else f"{10 + kind}.00",
         "GrievanceChannel": kind not in NO_CHANNEL,
         "AnnualSpend": f"{number * 48988 + 28.28:.2f}",

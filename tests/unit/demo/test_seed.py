@@ -11,7 +11,7 @@ import pytest
 from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
-from engine.demo.seed import POLICY_ID, begin, demo_plan, furnish, inject_drift, service_of
+from engine.demo.seed import PILOT_POLICY_ID, POLICY_ID, begin, demo_plan, furnish, inject_drift, service_of
 from engine.errors import InvalidInput, Refused
 from engine.policies.demonstration import demo_roots
 from engine.rollout.state import Phase
@@ -30,8 +30,8 @@ def _to_canary(ctx: EngineContext) -> None:
     service_of(ctx).promote(POLICY_ID, actor="tester", reason="test", break_glass=True)
 
 
-def test_the_world_is_furnished_with_policy_and_lists(ctx: EngineContext) -> None:
-    assert [entry.policy_id for entry in ctx.store.policies()] == [POLICY_ID]
+def test_the_world_is_furnished_with_policies_and_lists(ctx: EngineContext) -> None:
+    assert {entry.policy_id for entry in ctx.store.policies()} == {POLICY_ID, PILOT_POLICY_ID}
     assert {entry.root for entry in ctx.store.reference_sets()} == set(demo_roots())
 
 
