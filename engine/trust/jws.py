@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from engine.canonical import strict_json
@@ -79,12 +80,17 @@ def parse_compact(token: bytes, *, max_bytes: int, algorithms: Collection[str]) 
         raise JwsError(JwsProblem.MALFORMED)
     encoded_header, encoded_payload, encoded_signature = token.split(b".")
     try:
-        header = strict_json(decode_segment(encoded_header))
+        header = _header(encoded_header)
         payload = decode_segment(encoded_payload)
         decode_segment(encoded_signature)
     except (InvalidInput, ValueError):
         raise JwsError(JwsProblem.MALFORMED) from None
     return _checked(header, payload, algorithms)
+
+
+@lru_cache(maxsize=64)  # an issuer writes the same header into each of its tokens; callers only read it
+def _header(encoded: bytes) -> Any:
+    return strict_json(decode_segment(encoded))
 
 
 def _checked(header: Any, payload: bytes, algorithms: Collection[str]) -> UnverifiedJws:

@@ -6,8 +6,8 @@ four times over on their way through base64url and Ed25519, but a *statement*: t
 everything else in the document, and beside it, in clear, what a reader asks of a result first. A statement has no
 `exp`: a result is evidence and stays what it is; what ends is the trust in its key.
 
-The writing is done by hand, because it is on the path of every request and the header never changes; the checking
-(`verifying`) is done by a library, so that two implementations must agree.
+The writing is done by hand, because it is on the path of every request and the header never changes; the
+tests have every form of it checked by joserfc, so that two implementations must agree.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from engine.canonical import strict_json
+from engine.canonical import strict_json_at_once
 from engine.clock import Clock
 from engine.errors import InvalidInput, Unavailable
 from engine.trust.jws import JwsError, UnverifiedJws, parse_compact
@@ -38,6 +38,7 @@ class TokenVerifier:
         pseudonymise: Makes the name that records carry out of an identity.
         fetch: Gets the body at a URL; needed when an issuer has a `jwks_url`.
         max_cached_tokens: Bound of the verified-token cache.
+        on_signature: Told the key id of each signature that was checked and holds; not of tokens known from before.
 
     Raises:
         InvalidInput: No issuer, one twice, or inline keys that cannot be used.
@@ -51,7 +52,9 @@ class TokenVerifier:
         pseudonymise: Callable[[str], str],
         fetch: Callable[[str], Awaitable[bytes]] | None = None,
         max_cached_tokens: int = MAX_TOKENS,
+        on_signature: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._on_signature = on_signature
         self._clock = clock
         self._pseudonymise = pseudonymise
         self._fetch = fetch
@@ -108,7 +111,7 @@ class TokenVerifier:
         from engine.trust.signature import is_signed_by
 
         unverified = parse_compact(token, max_bytes=MAX_TOKEN_BYTES, algorithms=ALGORITHMS)
-        claims = strict_json(unverified.payload)
+        claims = strict_json_at_once(unverified.payload)
         config, source = self._trusted(issuer_of(claims))
         _check_header(unverified, config)
         key = await source.find(unverified.kid)
@@ -116,6 +119,7 @@ class TokenVerifier:
             raise AuthError(AuthReason.ALGORITHM)
         if not is_signed_by(token, key.key, alg=unverified.alg):
             raise AuthError(AuthReason.SIGNATURE)
+        self._on_signature(unverified.kid)
         verified = check_claims(claims, config, now_s=self._clock.now().timestamp())
         principal = self._principal(verified, config)
         self.cache.put(token, principal, trusted_until=source.trusted_until)

@@ -12,10 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import OKPKey
-from joserfc.jws import JWSRegistry
 
 from engine.trust.jws import encode_segment
-from engine.trust.signature import import_public_key, is_signed_by
+from engine.trust.signature import fits, import_public_key, is_signed_by
 
 Vector = Callable[[str], Path]
 
@@ -23,13 +22,12 @@ Vector = Callable[[str], Path]
 def test_wycheproof_ed25519(vector: Vector) -> None:
     """151 cases, accepted exactly when they are valid."""
     document = json.loads(vector("wycheproof-ed25519/ed25519_test.json").read_text())
-    algorithm = JWSRegistry.algorithms["Ed25519"]
     wrong, count = [], 0
     for group in document["testGroups"]:
         jwk = group["publicKeyJwk"]
         key = import_public_key({name: jwk[name] for name in ("kty", "crv", "x")})
         for case in group["tests"]:
-            accepted = algorithm.verify(bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]), key)
+            accepted = fits(bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"]), key, alg="Ed25519")
             count += 1
             if accepted != (case["result"] == "valid"):
                 wrong.append(case["tcId"])
@@ -39,20 +37,18 @@ def test_wycheproof_ed25519(vector: Vector) -> None:
 def test_reference_signatures(vector: Vector) -> None:
     """Ed25519 is deterministic: all 1,024 signatures come out bit for bit, and are accepted by the other side."""
     lines = gzip.decompress(vector("ed25519-ref/sign.input.gz").read_bytes()).decode().splitlines()
-    algorithm = JWSRegistry.algorithms["Ed25519"]
     for line in lines:
         seed, public, message, signed = (bytes.fromhex(field) for field in line.split(":")[:4])
         signature = Ed25519PrivateKey.from_private_bytes(seed[:32]).sign(message)
         assert signature == signed[:64]
         key = import_public_key({"kty": "OKP", "crv": "Ed25519", "x": encode_segment(public).decode()})
-        assert algorithm.verify(message, signature, key)
+        assert fits(signature, message, key, alg="Ed25519")
     assert len(lines) == 1024
 
 
 def test_wycheproof_ecdsa_p256(vector: Vector) -> None:
     """ES256: every valid case is accepted in the form JOSE has for it, and no invalid one is."""
     document = json.loads(vector("wycheproof-kms/ecdsa_secp256r1_sha256_test.json").read_text())
-    algorithm = JWSRegistry.algorithms["ES256"]
     wrong, judged = [], 0
     for group in document["testGroups"]:
         public = group["publicKey"]
@@ -64,7 +60,7 @@ def test_wycheproof_ecdsa_p256(vector: Vector) -> None:
                 assert case["result"] == "invalid"
                 continue
             judged += 1
-            if algorithm.verify(bytes.fromhex(case["msg"]), raw, key) != (case["result"] == "valid"):
+            if fits(raw, bytes.fromhex(case["msg"]), key, alg="ES256") != (case["result"] == "valid"):
                 wrong.append((case["tcId"], case["comment"]))
     assert (wrong, judged) == ([], 249)
 
