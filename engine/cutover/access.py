@@ -119,7 +119,7 @@ def open_access(
         Refused: The token's file is open to others.
         Unavailable: A file cannot be read.
     """
-    url = base or environ.get("BASE", "") or _own_url(settings)
+    url = base or verifier_url(settings, environ)
     encrypted = _is_encrypted(url)
     token = _token_source(settings, clock, token_file, environ)
     tls = _tls(ca_file, client_certificate) if encrypted else None
@@ -165,7 +165,14 @@ def unreachable(error: Exception) -> EngineError:
     )
 
 
-def _own_url(settings: Settings) -> str:
+def verifier_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """The environment's own verifier: `$BASE`, else the demonstration's, else the configured one.
+
+    Raises:
+        NotFound: No demonstration was ever started.
+    """
+    if given := environ.get("BASE", ""):
+        return given
     if settings.env != "demo":
         return settings.verifier_url
     from engine.demo.access import read_url

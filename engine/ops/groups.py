@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, Group]] = {
     "verify-result": Group("engine.ops.result"),
     "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
     "smoke": Group("engine.ops.smoke"),
+    "canary": Group("engine.ops.canary", "Watch a release that gets a share of the requests"),
     "load": Group("engine.ops.load"),
     "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
     "openapi": Group("engine.ops.openapi", "The contract of the HTTP API"),
