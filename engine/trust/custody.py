@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from engine.audit import AuditEvent
+from engine.audit import AuditEvent, current_intent
 from engine.clock import Clock
 from engine.errors import Conflict, Held, InvalidInput, Refused
 from engine.ports import KeyringStore
@@ -99,7 +100,7 @@ class Custody:
             self._check_may_make(purpose)
             # Another process may be making the same keys; then its keyring has them, or lacks but this one.
             with suppress(Conflict):
-                self.enrol([purpose] if ring else [*self._found(), KeyPurpose.REGISTRY, purpose])
+                _unbidden(self.enrol, [purpose] if ring else [*self._found(), KeyPurpose.REGISTRY, purpose])
 
     def open(self, entry: KeyEntry) -> Signer:
         """The private half of a key of the keyring.
@@ -195,6 +196,13 @@ class Custody:
                 f"There is no {purpose} key yet, and a dry run makes none",
                 f"Make it first: capctl keys init --purpose {purpose}.",
             )
+
+
+def _unbidden(enrol: Callable[[list[KeyPurpose]], Keyring], purposes: list[KeyPurpose]) -> None:
+    """Make keys on nobody's order: in the audit trail it is no outcome of the operation that needs them."""
+    apart = copy_context()
+    apart.run(current_intent.set, None)
+    apart.run(enrol, purposes)
 
 
 def custody_of(ctx: EngineContext, environ: Mapping[str, str] = os.environ) -> Custody:

@@ -60,7 +60,7 @@ class HighWaterFile:
         """The mark; None before the first."""
         try:
             descriptor = os.open(self._directory / NAME, _FLAGS | os.O_RDONLY)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise _unusable(error) from error

@@ -75,10 +75,10 @@ def test_names_and_reasons_are_shown_and_never_recorded(started: Cli, registry: 
         (("--action", "policy"), {"policy.publish"}),
         (("--action", "policy.publish"), {"policy.publish"}),
         (("--action", "pol"), set()),
-        (("--actor", "tester"), {"policy.publish", "rollout.start"}),
+        (("--actor", "tester"), {"keys.init", "policy.publish", "rollout.start"}),
         (("--actor", "nobody"), set()),
         (("--until", "2020-01-01"), set()),
-        (("--since", "2020-01-01"), {"policy.publish", "rollout.start"}),
+        (("--since", "2020-01-01"), {"keys.init", "policy.publish", "rollout.start"}),
         (("--outcome", "failed"), set()),
         (("--limit", "1"), {"rollout.start"}),
     ],
@@ -151,7 +151,7 @@ def test_a_registry_from_a_backup_is_behind_what_was_signed(cli: Cli, registry: 
     backup = registry.read_bytes()
     cli("rollout", "start")
     registry.write_bytes(backup)
-    assert positions(cli) == [3]
+    assert positions(cli) == [4]
     assert "missing at the end" in cli("status").out
     refused = cli("audit", "checkpoint", "--yes")
     assert refused.code == 3
