@@ -151,15 +151,36 @@ def verify_chain(lines: Iterable[bytes], *, head: ChainHead = EMPTY) -> Iterator
         head: Where the chain ended at some earlier moment; it may have grown since. Without it, what was changed at
             the very end is not seen.
     """
-    position, reached = 0, EMPTY
-    for position, line in enumerate(lines, start=1):
-        problem, reached = _continue(line, reached)
-        if not problem and reached.seq == head.seq and reached != head:
-            problem = f"it is not what record {head.seq} was"
-        if problem:
-            yield ChainBreak(position, problem)
-    if reached.seq < head.seq:
-        yield ChainBreak(position + 1, f"the chain ends before record {head.seq}")
+    walk = ChainWalk(head)
+    yield from filter(None, map(walk.step, lines))
+    yield from filter(None, (walk.stop(),))
+
+
+class ChainWalk:
+    """Follows a chain line by line, for whoever does not read all of it at once.
+
+    Args:
+        head: Where the chain ended at some earlier moment, as for `verify_chain`.
+    """
+
+    def __init__(self, head: ChainHead = EMPTY) -> None:
+        self._head = head
+        self._reached = EMPTY
+        self._position = 0
+
+    def step(self, line: bytes) -> ChainBreak | None:
+        """Go on by one unverified line; the break there, if there is one."""
+        self._position += 1
+        problem, self._reached = _continue(line, self._reached)
+        if not problem and self._reached.seq == self._head.seq and self._reached != self._head:
+            problem = f"it is not what record {self._head.seq} was"
+        return ChainBreak(self._position, problem) if problem else None
+
+    def stop(self) -> ChainBreak | None:
+        """There are no more lines; the break, if there should be."""
+        if self._reached.seq >= self._head.seq:
+            return None
+        return ChainBreak(self._position + 1, f"the chain ends before record {self._head.seq}")
 
 
 def _continue(line: bytes, reached: ChainHead) -> tuple[str, ChainHead]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.audit.chain import EMPTY, ChainBreak, ChainHead, verify_chain
+from engine.audit.chain import EMPTY, ChainBreak, ChainHead, ChainWalk
 from engine.audit.checkpoint import Checkpoint
 from engine.audit.merkle import EMPTY_TREE, CompactRange, leaf_hash
 
@@ -56,14 +56,49 @@ def verify_trail(
         tree: As it was kept while the lines were recorded.
         checkpoints: Whose signatures have been verified; of this trail.
     """
-    watch = _Watch(checkpoints, tree)
+    walk = TrailWalk(head=head, tree=tree, checkpoints=checkpoints)
     breaks: list[ChainBreak] = []
-    for found in verify_chain(watch.passing(lines), head=head):
+    for found in filter(None, map(walk.step, lines)):
         if len(breaks) < MOST_BREAKS:
             breaks.append(found)
-    breaks += watch.breaks()
+    breaks += walk.stop()
     breaks.sort(key=lambda found: found.position)
-    return TrailReport(watch.grown.size, watch.grown, watch.covered, tuple(breaks[:MOST_BREAKS]))
+    return TrailReport(walk.tree.size, walk.tree, walk.covered, tuple(breaks[:MOST_BREAKS]))
+
+
+class TrailWalk:
+    """A trail that is verified line by line, for whoever does not read all of it at once.
+
+    Args:
+        head: Where the chain ended, as for `verify_trail`; likewise the rest.
+        tree: As it was kept while the lines were recorded.
+        checkpoints: Whose signatures have been verified; of this trail.
+    """
+
+    def __init__(
+        self, *, head: ChainHead = EMPTY, tree: CompactRange = EMPTY_TREE, checkpoints: Sequence[Checkpoint] = ()
+    ) -> None:
+        self._chain = ChainWalk(head)
+        self._watch = _Watch(checkpoints, tree)
+
+    @property
+    def tree(self) -> CompactRange:
+        """Over the lines so far."""
+        return self._watch.grown
+
+    @property
+    def covered(self) -> int:
+        """Lines that are as the largest fitting checkpoint says, so far."""
+        return self._watch.covered
+
+    def step(self, line: bytes) -> ChainBreak | None:
+        """Go on by one unverified line; the break there, if there is one."""
+        self._watch.grow(line)
+        return self._chain.step(line)
+
+    def stop(self) -> list[ChainBreak]:
+        """There are no more lines; what is wrong with the whole."""
+        return [*filter(None, (self._chain.stop(),)), *self._watch.breaks()]
 
 
 class _Watch:
@@ -79,13 +114,9 @@ class _Watch:
         self._differs_at: int | None = None
         self._tree_differs = False
 
-    def passing(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        for line in lines:
-            self.grown = self.grown.append(leaf_hash(line))
-            self._compare()
-            yield line
-
-    def _compare(self) -> None:
+    def grow(self, line: bytes) -> None:
+        """A line passes."""
+        self.grown = self.grown.append(leaf_hash(line))
         size = self.grown.size
         if size == self._tree.size:
             self._tree_differs = self.grown != self._tree

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
+
+MOST_KIDS: Final = 32
+"""Keys whose verified signatures are counted apart; a key set holds at most sixteen."""
+LONGEST_KID: Final = 64
 
 
 class CacheCounter(Protocol):
@@ -44,8 +48,15 @@ class SecurityMetrics:
         self.signatures_created[kid] = self.signatures_created.get(kid, 0) + 1
 
     def verified(self, kid: str) -> None:
-        """Count a signature that was checked and holds, of a key that is known here."""
-        self.signatures_verified[kid] = self.signatures_verified.get(kid, 0) + 1
+        """Count a signature that was checked and holds, of a key that is known here: an access token's issuer's.
+
+        An issuer may rotate for years, and name its keys as it likes: the key that was seen first gives way when there
+        are too many, and a long name is cut.
+        """
+        label = kid[:LONGEST_KID]
+        if label not in self.signatures_verified and len(self.signatures_verified) >= MOST_KIDS:
+            del self.signatures_verified[next(iter(self.signatures_verified))]
+        self.signatures_verified[label] = self.signatures_verified.get(label, 0) + 1
 
     @property
     def cache_hit_ratio(self) -> float:

@@ -29,6 +29,7 @@ from engine.verifier.routes import METRICS, SCOPES
 from engine.verifier.runtime import LOOK_S, REFRESH_S, REPORT_S, Runtime
 from engine.verifier.status_endpoints import StatusEndpoints
 from engine.verifier.store_thread import StoreThread
+from engine.verifier.trail_watch import WATCH_S, TrailWatch
 from engine.verifier.verify_endpoint import VerifyEndpoint
 
 
@@ -79,7 +80,7 @@ def build_app(
     app = Starlette(
         routes=routes,
         exception_handlers={EngineError: _problem, HTTPException: _http_problem},
-        lifespan=lambda _: _lifespan(runtime, store_thread),
+        lifespan=lambda _: _lifespan(runtime, store_thread, TrailWatch(runtime.ctx, security)),
     )
     return FrontDoor(app, direct={("POST", "/verify"): verify}, runtime=runtime, new_id=new_id, hosts=hosts)
 
@@ -93,13 +94,16 @@ def _route(path: str, handler: Callable[[Request], Any], access: Access, *, publ
 
 
 @asynccontextmanager
-async def _lifespan(runtime: Runtime, store_thread: StoreThread) -> AsyncIterator[None]:
-    """Catch up with the store before the first request, keep up, report a last time."""
+async def _lifespan(runtime: Runtime, store_thread: StoreThread, trail: TrailWatch) -> AsyncIterator[None]:
+    """Catch up with the store before the first request, keep up and watch its trail, report a last time."""
     await store_thread.run(runtime.refresh)
-    kept_up = [
-        asyncio.create_task(store_thread.repeat(action, every_s=every_s))
-        for action, every_s in ((runtime.refresh, REFRESH_S), (runtime.report, REPORT_S), (runtime.look, LOOK_S))
-    ]
+    repeated = (
+        (runtime.refresh, REFRESH_S),
+        (runtime.report, REPORT_S),
+        (runtime.look, LOOK_S),
+        (trail.look, WATCH_S),
+    )
+    kept_up = [asyncio.create_task(store_thread.repeat(action, every_s=every_s)) for action, every_s in repeated]
     yield
     for task in kept_up:
         task.cancel()

@@ -68,7 +68,13 @@ def assemble(
     fetch = HttpFetcher(network)
     # Kept in memory: a registry that is away must not lock out whom it has named before.
     pseudonymise = lru_cache(MAX_KNOWN_ACTORS)(ctx.store.pseudonym)
-    tokens = TokenVerifier([issuer_of(settings, ctx.clock)], clock=ctx.clock, pseudonymise=pseudonymise, fetch=fetch)
+    tokens = TokenVerifier(
+        [issuer_of(settings, ctx.clock)],
+        clock=ctx.clock,
+        pseudonymise=pseudonymise,
+        fetch=fetch,
+        on_signature=security.verified,
+    )
     app = build_app(
         runtime,
         access=Access(tokens, limiter=limiter_of(settings, ctx.clock), metrics=security),

@@ -170,3 +170,12 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it() -> None:
     body, content_type = render(_scrape(), "application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+def test_an_issuer_that_rotates_for_years_adds_no_series_without_end() -> None:
+    security = SecurityMetrics()
+    for number in range(100):
+        security.verified(f"key-{number}" + "x" * 1000)
+    assert len(security.signatures_verified) == 32
+    assert all(len(kid) <= 64 for kid in security.signatures_verified)
+    assert next(reversed(security.signatures_verified)).startswith("key-99")

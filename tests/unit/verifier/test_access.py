@@ -258,3 +258,15 @@ def test_the_embedded_issuer_is_never_production(ctx: EngineContext) -> None:
     settings = replace(ctx.settings, env="prod")
     with pytest.raises(Exception, match="production"):
         EmbeddedIssuer.open(settings, clock=ctx.clock)
+
+
+async def test_a_token_is_counted_under_its_issuers_key_when_its_signature_was_checked(
+    client: httpx.AsyncClient, runtime: Runtime, mint: Mint
+) -> None:
+    """Once for each token that is new: one that is known from before is not checked again."""
+    [key] = (EmbeddedIssuer.open(runtime.ctx.settings, clock=runtime.clock).config().jwks or {})["keys"]
+    for token in (mint(subject="one"), mint(subject="two")):
+        for _ in range(3):
+            await client.get("/rollout", headers={"authorization": f"Bearer {token}"})
+    series = f'cap_signatures_verified_total{{kid="{key["kid"]}",replica="r1"}} 2.0'
+    assert series in (await client.get("/metrics")).text
