@@ -55,6 +55,8 @@ def run(op: Operation, ctx: EngineContext, /, *, dry_run: bool = False, **argume
         # No rehearsal of the registry around it: that would keep this process from rolling back while SAP is asked.
         with replace(ctx, rehearsing=True) as rehearsing:
             return op.function(rehearsing, **arguments)
+    if op.records_elsewhere:
+        return op.function(ctx, **arguments)
     if dry_run:
         with ctx.store.rehearsal():
             return op.function(ctx, **arguments)

@@ -93,6 +93,8 @@ class Operation(NamedTuple):
     """Whether it leads back to safety: no surface may slow it down with a question that `--yes` answers."""
     rehearses: bool = False
     """Whether it does its own dry run, because what it changes lies outside the registry: it asks `ctx.rehearsing`."""
+    records_elsewhere: bool = False
+    """Whether it records itself, in the registry it makes: the context's own may not exist, and must not come to be."""
 
     @property
     def summary(self) -> str:
@@ -120,6 +122,7 @@ def operation(
     writes_document: bool = False,
     restores_safety: bool = False,
     rehearses: bool = False,
+    records_elsewhere: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as an operation.
 
@@ -132,6 +135,7 @@ def operation(
         writes_document: Its result has a `document: bytes`.
         restores_safety: It leads back to safety.
         rehearses: It does its own dry run.
+        records_elsewhere: It records itself, in the registry it makes.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,6 +152,7 @@ def operation(
             writes_document=writes_document,
             restores_safety=restores_safety,
             rehearses=rehearses,
+            records_elsewhere=records_elsewhere,
         )
         return function
 

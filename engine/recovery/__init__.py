@@ -1,1 +1,60 @@
-"""Backups and restores: what leaves the registry sealed, and comes back equal or not at all."""
+"""Backups that can be trusted, restores that are whole or nothing, and the drills that show both.
+
+    made = create_backup(ctx, folder, recipients, signer)
+    opened = open_backup(archive, trust)                     # signature and ciphertext checked, nothing decrypted
+    restored = restore_backup(opened, target, identities, ctx)
+
+A backup is two files: an archive (tar, zstd, age) that only holders of an identity can read, and beside it a manifest
+that says what is in it and that only a holder of the backup key can have signed. Encryption says nothing about who
+encrypted: whoever knows a recipient can make an archive, so nothing is decrypted before the manifest has spoken for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.faces import lazy_face
+
+if TYPE_CHECKING:
+    from engine.recovery.backup import BackupMade, create_backup
+    from engine.recovery.encryption import generate_identity, read_identities, recipient_of
+    from engine.recovery.listing import ListedBackup, list_backups
+    from engine.recovery.manifest import Manifest
+    from engine.recovery.opening import OpenedBackup, open_backup
+    from engine.recovery.restore import Restored, restore_backup
+    from engine.recovery.trust import Trust
+
+__all__ = [
+    "BackupMade",
+    "ListedBackup",
+    "Manifest",
+    "OpenedBackup",
+    "Restored",
+    "Trust",
+    "create_backup",
+    "generate_identity",
+    "list_backups",
+    "open_backup",
+    "read_identities",
+    "recipient_of",
+    "restore_backup",
+]
+
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "BackupMade": "backup",
+        "ListedBackup": "listing",
+        "Manifest": "manifest",
+        "OpenedBackup": "opening",
+        "Restored": "restore",
+        "Trust": "trust",
+        "create_backup": "backup",
+        "generate_identity": "encryption",
+        "list_backups": "listing",
+        "open_backup": "opening",
+        "read_identities": "encryption",
+        "recipient_of": "encryption",
+        "restore_backup": "restore",
+    },
+)

@@ -21,6 +21,7 @@ from engine.verifier.problems import LintRefused
 from engine.verifier.runtime import Runtime
 from engine.verifier.status_endpoints import NO_STORE
 from engine.verifier.store_thread import StoreThread
+from engine.verifier.tags import policy_tag
 
 MEMBERS: Final = frozenset({"policy", "lint_mode", "persist"})
 LINT_MODES: Final = ("strict", "relaxed")
@@ -47,7 +48,7 @@ class PolicyEndpoints:
         served = serving.policies.get(request.path_params["policy_id"]) if serving else None
         if served is None:
             raise NotFound("policy.unknown", "No policy of that id is published", "See `capctl policy list`.")
-        headers = {"etag": _tag(served.decider.ir), "cache-control": "no-cache"}
+        headers = {"etag": policy_tag(served.decider.ir.ir_hash), "cache-control": "no-cache"}
         if _matches(request.headers.get("if-none-match", ""), headers["etag"]):
             return Response(status_code=304, headers=headers)
         return Response(served.decider.ir.canonical, media_type="application/json", headers=headers)
@@ -71,7 +72,7 @@ class PolicyEndpoints:
             "persisted": persist,
             "findings": [finding.to_json() for finding in report.findings],
         }
-        return JSONResponse(answer, headers={"etag": _tag(ir), **NO_STORE})
+        return JSONResponse(answer, headers={"etag": policy_tag(ir.ir_hash), **NO_STORE})
 
     def _publish(self, ir: PolicyIR, source: bytes, actor: str) -> None:
         store = self._runtime.ctx.store
@@ -114,10 +115,6 @@ def _compile(source: bytes, *, strict: bool) -> tuple[PolicyIR, LintReport]:
     except InvalidInput as refusal:
         raise LintRefused(refusal, report.findings) from None
     return compile_policy(accepted), report
-
-
-def _tag(ir: PolicyIR) -> str:
-    return f'"ir:{ir.ir_hash}"'
 
 
 def _matches(if_none_match: str, tag: str) -> bool:
