@@ -26,6 +26,9 @@ BUILT_IN_ENVIRONMENTS: Final = frozenset({DEFAULT_ENVIRONMENT, "demo"})
 """Environments that exist without being configured."""
 
 ENV_PATTERN: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+KUBE_NAME_PATTERN: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A label of RFC 1123: what Kubernetes takes as the name of a namespace."""
+CONTEXT_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,252}|")
 POLICY_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}|")
 THEME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 MATCH_PATTERN: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(=~?|!=|!~)"[^"\\{}\n]*"(,(?!$)|$))*')
@@ -56,6 +59,12 @@ class Settings(ServiceSettings):
     """The policy that commands mean when they name none; empty: the only one there is, else `lksg.v1`."""
     freeze: tuple[str, ...] = ()
     """Freeze windows, `START/END` in RFC 3339: promotions are held inside them, rollbacks are not."""
+    enforce_enabled: bool = True
+    """Whether anything may be enforced here at all."""
+    enforce_rollout_percent: float = 100.0
+    """Most that may be enforced here, 0..100: rollouts are not promoted beyond it, verifiers do not go beyond it."""
+    drift_max_ratio: float = 0.005
+    """Limit on drift of new rollouts that name none, a share."""
     theme: str = "capctl-dark"
     poll_interval_s: float = 2.0
     """How often the console samples."""
@@ -69,6 +78,12 @@ class Settings(ServiceSettings):
     prometheus_url: str = "http://127.0.0.1:9090"
     prometheus_match: str = ""
     """Label matchers that choose this environment's verifiers in Prometheus, `namespace="cap"`."""
+    helm: str = "helm"
+    """Name or path of the helm that deploys, 3.12 or newer."""
+    kubectl: str = "kubectl"
+    kube_context: str = ""
+    """The kubeconfig's context to deploy to; empty: the current one, which production does not accept."""
+    kube_namespace: str = "cap"
 
     @property
     def store_path(self) -> Path:
@@ -79,6 +94,11 @@ class Settings(ServiceSettings):
     def checkpoint_path(self) -> Path:
         """The directory of the audit trail's checkpoints."""
         return self.checkpoint_dir or self.state_dir / "checkpoints"
+
+    @property
+    def ceiling_basis_points(self) -> int:
+        """The largest share of requests that may be enforced here, 0..10000."""
+        return round(self.enforce_rollout_percent * 100) if self.enforce_enabled else 0
 
     @property
     def is_production(self) -> bool:
@@ -215,6 +235,21 @@ def _interval(value: Any) -> float:
     return seconds
 
 
+def _percent(value: Any) -> float:
+    percent = math.nan if isinstance(value, bool) else float(value)
+    # Shares are carried in basis points; a finer one would silently be another.
+    if not 0 <= percent <= 100 or abs(percent * 100 - round(percent * 100)) > 1e-6:
+        raise ValueError("not a percentage in steps of 0.01")
+    return percent
+
+
+def _ratio(value: Any) -> float:
+    ratio = math.nan if isinstance(value, bool) else float(value)
+    if not 0 < ratio <= 1:
+        raise ValueError("not a share above 0")
+    return ratio
+
+
 def _switch(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -222,6 +257,12 @@ def _switch(value: Any) -> bool:
     if switch is None:
         raise ValueError("neither on nor off")
     return switch
+
+
+def _program(value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("not a program")
+    return value
 
 
 def _source(value: Any) -> str:
@@ -253,6 +294,9 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "checkpoint_dir": _path,
     "policy": _matching(POLICY_PATTERN),
     "freeze": _windows,
+    "enforce_enabled": _switch,
+    "enforce_rollout_percent": _percent,
+    "drift_max_ratio": _ratio,
     "theme": _matching(THEME_PATTERN),
     "poll_interval_s": _interval,
     "mouse": _switch,
@@ -262,5 +306,9 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "prometheus_url": _url,
     "prometheus_match": _matching(MATCH_PATTERN),
     "metrics_exposed": _switch,
+    "helm": _program,
+    "kubectl": _program,
+    "kube_context": _matching(CONTEXT_PATTERN),
+    "kube_namespace": _matching(KUBE_NAME_PATTERN),
     **SERVICE_CONVERTERS,
 }

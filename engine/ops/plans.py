@@ -7,7 +7,12 @@ if TYPE_CHECKING:
 
 
 def load_plan(
-    path: str | None, *, auto: bool, drift_max: float | None, previous: "RolloutPlan | None" = None
+    path: str | None,
+    *,
+    auto: bool,
+    drift_max: float | None,
+    default_drift_max: float,
+    previous: "RolloutPlan | None" = None,
 ) -> "RolloutPlan":
     """A plan from a YAML or JSON file, else the last one, else the default, with what the command line says on top.
 
@@ -15,6 +20,7 @@ def load_plan(
         path: The file; None where none was named.
         auto: Promote by itself, whatever the file says. A plan that is used again does so only when it is asked again.
         drift_max: The limit on drift of every step; None leaves the plan's.
+        default_drift_max: The environment's limit, for a plan that names none.
         previous: The plan of the rollout before this one.
 
     Raises:
@@ -23,13 +29,15 @@ def load_plan(
     """
     from dataclasses import replace
 
+    from engine.drift.gate import GateSettings
     from engine.ops.yaml_data import read_data
     from engine.rollout.plan import default_plan, parse_gate, parse_plan
 
+    gate = GateSettings(drift_max_ratio=default_drift_max)
     if path is not None:
-        plan = parse_plan(read_data(path, what="plan"))
+        plan = parse_plan(read_data(path, what="plan"), gate=gate)
     else:
-        plan = replace(previous, auto=False) if previous else default_plan()
+        plan = replace(previous, auto=False) if previous else default_plan(gate)
     if drift_max is not None:
         plan = replace(
             plan,

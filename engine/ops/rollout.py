@@ -54,7 +54,13 @@ def start(
 
     target = policy_id(ctx, policy)
     last = ctx.store.rollout(target)
-    steps = load_plan(plan, auto=auto, drift_max=drift_max, previous=last.plan if last else None)
+    steps = load_plan(
+        plan,
+        auto=auto,
+        drift_max=drift_max,
+        default_drift_max=ctx.settings.drift_max_ratio,
+        previous=last.plan if last else None,
+    )
     ir_hash = keep_candidate(ctx, candidate) if candidate else None
     state = rollout_service(ctx).start(target, steps, actor=ctx.actor, reason=reason, candidate_ir_hash=ir_hash)
     return RolloutChanged("start", state)
@@ -154,7 +160,7 @@ def rollback(
 
 @operation("rollout.plan")
 def plan(
-    ctx: "EngineContext",  # noqa: ARG001 - every operation takes it
+    ctx: "EngineContext",
     *,
     file: Annotated[
         str | None, Arg("The plan to read; the default plan without one.", positional=True, metavar="FILE")
@@ -165,7 +171,7 @@ def plan(
     from engine.ops.plans import load_plan
     from engine.ops.results.rollout import PlanView
 
-    return PlanView.of(load_plan(file, auto=False, drift_max=drift_max))
+    return PlanView.of(load_plan(file, auto=False, drift_max=drift_max, default_drift_max=ctx.settings.drift_max_ratio))
 
 
 @operation("rollout.watch", streams=True)

@@ -1,7 +1,8 @@
 """Who may move a rollout forward, and when. Going back asks nobody.
 
 In production a promotion needs a valid readiness signature, and to 100 % a second person. A freeze window holds
-promotions in every environment that has one. Break-glass passes the gate; it passes none of these.
+promotions in every environment that has one, and no promotion goes beyond what its environment may enforce.
+Break-glass passes the gate; it passes none of these.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.clock import from_rfc3339, to_rfc3339
-from engine.errors import Held, InvalidInput
+from engine.errors import Held, InvalidInput, Refused
+from engine.rollout.plan import to_percent
 from engine.rollout.state import FULL
 from engine.settings import Settings
 
@@ -45,9 +47,16 @@ def require_forward(
         at: Now.
 
     Raises:
+        Refused: It is more than this environment may enforce.
         Held: A freeze window is on, the readiness review is unsigned, or a second person is missing.
         InvalidInput: A configured freeze window cannot be read, so nobody knows whether one is on.
     """
+    if basis_points > settings.ceiling_basis_points:
+        raise Refused(
+            "rollout.ceiling",
+            f"{settings.env} may enforce at most {to_percent(settings.ceiling_basis_points)} %",
+            "Raise enforce_rollout_percent (and see enforce_enabled) where this environment is configured.",
+        )
     until = frozen_until(settings.freeze, at)
     if until is not None:
         raise Held(

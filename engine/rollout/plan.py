@@ -125,18 +125,19 @@ def plan_of_percents(
     return RolloutPlan(steps, auto)
 
 
-def parse_plan(document: object) -> RolloutPlan:
+def parse_plan(document: object, *, gate: GateSettings | None = None) -> RolloutPlan:
     """Read a plan from data.
 
     Args:
         document: `steps` (a list of percentages, or of mappings with `percent`, `hold` and `gate`), and optionally
             `auto` and a `gate` whose limits every step starts from. Unverified.
+        gate: The limits where the document names none.
 
     Raises:
         InvalidInput: Something in it is unknown, malformed, out of range, or out of order; the message says where.
     """
     plan = _mapping(document, "The plan", {"steps", "auto", "gate"})
-    gate = parse_gate(plan.get("gate", {}))
+    limits = parse_gate(plan.get("gate", {}), base=gate)
     auto = plan.get("auto", False)
     if not isinstance(auto, bool):
         raise InvalidInput(
@@ -149,7 +150,7 @@ def parse_plan(document: object) -> RolloutPlan:
             f"steps: the plan needs a list of 1 to {MAX_STEPS} steps",
             "Write for example steps: [0, 25, 100].",
         )
-    steps = tuple(_parse_step(entry, gate, f"steps[{i}]") for i, entry in enumerate(entries))
+    steps = tuple(_parse_step(entry, limits, f"steps[{i}]") for i, entry in enumerate(entries))
     _check_order(steps)
     return RolloutPlan(steps, auto)
 

@@ -91,7 +91,7 @@ class Runtime:
         before = self.serving
         if before is not None and self.ctx.store.version_token() == before.version:
             return
-        serving = load_serving(self.ctx.store, before)
+        serving = load_serving(self.ctx.store, before, ceiling=self.ctx.settings.ceiling_basis_points)
         # A replica that starts goes on counting where it stopped.
         reported = self._own_reports(serving) if before is None else ()
         for policy_id, served in serving.policies.items():

@@ -15,7 +15,7 @@ from engine.decision.decider import Decider
 from engine.errors import NotFound
 from engine.policy.ir import PolicyIR
 from engine.ports import PublishedPolicy, Store
-from engine.rollout.state import RolloutState
+from engine.rollout.state import FULL, RolloutState
 
 ReferenceSets: TypeAlias = Mapping[str, frozenset[str]]
 """Members by root."""
@@ -33,11 +33,13 @@ class ServedPolicy:
     rollout: RolloutState | None
     problem: str = ""
     """Reason code why the rollout is known but cannot be applied; nothing is enforced then."""
+    ceiling: int = FULL
+    """The largest share that may be enforced here, in basis points, whatever the rollout says."""
 
     @property
     def basis_points(self) -> int:
         """The share of requests enforced, 0..10000."""
-        return 0 if self.rollout is None or self.problem else self.rollout.basis_points
+        return 0 if self.rollout is None or self.problem else min(self.rollout.basis_points, self.ceiling)
 
     @property
     def step_id(self) -> str:
@@ -60,8 +62,13 @@ class Serving:
     sets: ReferenceSets = field(default_factory=dict)
 
 
-def load_serving(store: Store, before: Serving | None) -> Serving:
+def load_serving(store: Store, before: Serving | None, *, ceiling: int = FULL) -> Serving:
     """Read what is to be served, reusing what `before` holds unchanged.
+
+    Args:
+        store: Where it is kept.
+        before: What was served until now.
+        ceiling: The largest share that may be enforced here, in basis points.
 
     Raises:
         Unavailable: The store cannot be read, or a document in it is damaged.
@@ -75,7 +82,7 @@ def load_serving(store: Store, before: Serving | None) -> Serving:
     policies = {}
     for entry in store.policies():
         served = before.policies.get(entry.policy_id) if before and same_sets else None
-        policies[entry.policy_id] = _serve(store, entry, rollouts.get(entry.policy_id), sets, served)
+        policies[entry.policy_id] = _serve(store, entry, rollouts.get(entry.policy_id), sets, served, ceiling=ceiling)
     return Serving(version, policies, sets)
 
 
@@ -85,12 +92,15 @@ def _serve(
     rollout: RolloutState | None,
     sets: ReferenceSets,
     before: ServedPolicy | None,
+    *,
+    ceiling: int,
 ) -> ServedPolicy:
     if before is not None and _still_good(before, entry, rollout):
-        return ServedPolicy(entry, before.decider, rollout)
+        return ServedPolicy(entry, before.decider, rollout, ceiling=ceiling)
     candidate, problem = _candidate(store, rollout)
     salt = rollout.salt if rollout else b""
-    return ServedPolicy(entry, Decider(store.ir(entry.ir_hash), sets, salt=salt, candidate=candidate), rollout, problem)
+    decider = Decider(store.ir(entry.ir_hash), sets, salt=salt, candidate=candidate)
+    return ServedPolicy(entry, decider, rollout, problem, ceiling)
 
 
 def _still_good(before: ServedPolicy, entry: PublishedPolicy, rollout: RolloutState | None) -> bool:
