@@ -1,4 +1,4 @@
-"""How far a long operation is, on stderr, and only where somebody watches."""
+"""How far a long operation is, on stderr: a bar where somebody watches, and everywhere what its tools print."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from capctl.cli.diagnostics import narrate
 from engine.context import Progress, ignore_progress
+from engine.errors import printable
 
 
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A sink for progress: a bar on a terminal, nothing elsewhere. The bar appears with the first event."""
-    if quiet or not sys.stderr.isatty():
+    """A sink for progress: a bar on a terminal, which appears with the first event; elsewhere only tools' output."""
+    if quiet:
         yield ignore_progress
+        return
+    if not sys.stderr.isatty():
+        yield _tell_output
         return
     bar = _Bar()
     try:
         yield bar
     finally:
         bar.close()
+
+
+def _tell_output(progress: Progress) -> None:
+    if progress.output:
+        narrate(printable(progress.output))
 
 
 class _Bar:
@@ -49,6 +59,9 @@ class _Bar:
         task = display.add_task("", total=None)
 
         def show(progress: Progress) -> None:
+            if progress.output:
+                display.console.print(printable(progress.output), markup=False, highlight=False, soft_wrap=True)
+                return
             display.update(task, description=progress.step, completed=progress.done, total=progress.total)
 
         return show
