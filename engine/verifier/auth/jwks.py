@@ -3,7 +3,8 @@
 A set is used for `TTL_S` after it was fetched. Traffic renews it in the background before that, so that nobody waits
 while the issuer is well. While it is not, the last set serves for `STALE_S` more, then nothing is believed any longer
 (503). A key id that is not in the set has it fetched again, at most every `UNKNOWN_KID_S` whatever is asked for, so
-that forged tokens cannot be used to flood the issuer. However many ask, one fetch is under way.
+that forged tokens cannot be used to flood the issuer; while it cannot be fetched, whether such a key is good is not
+known, and the answer is 503. However many ask, one fetch is under way.
 """
 
 from __future__ import annotations
@@ -93,9 +94,14 @@ class JwksCache:
 
     async def find(self, kid: str) -> IssuerKey:
         keys = await self._current()
-        if kid not in keys.by_kid and (self._refresh is not None or self._since_attempt() >= UNKNOWN_KID_S):
-            await self._renewed()
-            keys = self._believable()
+        if kid not in keys.by_kid:
+            pause_s = RETRY_S if self._failing else UNKNOWN_KID_S
+            if self._refresh is not None or self._since_attempt() >= pause_s:
+                await self._renewed()
+                keys = self._believable()
+            if self._failing and kid not in keys.by_kid:
+                # The issuer may have published it by now: that nobody knows is no fault of the token.
+                raise AuthError(AuthReason.KEYS_UNAVAILABLE)
         return keys.find(kid)
 
     async def _current(self) -> IssuerKeys:
