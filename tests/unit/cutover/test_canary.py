@@ -10,7 +10,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.cutover.canary import CanaryLimits, CanaryRow, watch_canary
 from engine.cutover.canary_evidence import CanaryLabel
-from engine.cutover.canary_sources import ScrapeWatch
+from engine.cutover.canary_sources import PrometheusWatch, ScrapeWatch
 from engine.errors import InvalidInput, Unavailable
 
 POLICY = "lksg.v1"
@@ -304,3 +304,40 @@ def test_what_is_no_metric_is_silence(clock: ManualClock) -> None:
 def test_impossible_limits_are_refused(limits: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
         CanaryLimits(**limits)
+
+
+class TestPrometheus:
+    """What only a fake can show: a target that is gone, with the marker that a real server writes by itself."""
+
+    @staticmethod
+    def source(up: dict[str, int], *, silent_s: float = 0.0) -> PrometheusWatch:
+        def query(text: str) -> list[dict[str, Any]]:
+            if text.startswith("up{"):
+                return [{"metric": {"instance": name}, "value": [1000, str(value)]} for name, value in up.items()]
+            if "start_time" not in text:
+                return []
+            return [
+                {
+                    "metric": {"__name__": "cap_verifier_start_time_seconds", "instance": name},
+                    "values": [[1000 - (silent_s if name == "b" else 0), "1"]],
+                }
+                for name in ("a", "b")
+            ]
+
+        return PrometheusWatch(query, match='namespace="cap"')
+
+    def test_a_target_that_is_no_longer_one_is_not_down_and_not_silent(self) -> None:
+        seen = self.source({"a": 1}, silent_s=500).look(since_s=900, now_s=1000)
+        assert (seen.down, seen.newest_s, seen.replicas) == ((), 1000, 1)
+
+    def test_a_target_that_does_not_answer_is_down(self) -> None:
+        seen = self.source({"a": 1, "b": 0}, silent_s=500).look(since_s=900, now_s=1000)
+        assert (seen.down, seen.newest_s) == (("b: Prometheus cannot scrape it",), 1000)
+
+    def test_one_that_is_silent_though_up_makes_the_whole_old(self) -> None:
+        assert self.source({"a": 1, "b": 1}, silent_s=500).look(since_s=900, now_s=1000).newest_s == 500
+
+    @pytest.mark.parametrize("answer", [[{}], [{"metric": {}}], [{"metric": {}, "value": ["x", "y"]}]])
+    def test_an_answer_that_is_no_series_is_silence(self, answer: list[dict[str, Any]]) -> None:
+        with pytest.raises(Unavailable):
+            PrometheusWatch(lambda _: answer).look(since_s=900, now_s=1000)
