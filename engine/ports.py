@@ -183,8 +183,15 @@ class KeyringStore(Protocol):
         """Every statement about a policy or a list, by kind and subject."""
         ...
 
-    def replace_signatures(self, before: SignedEntry, after: SignedEntry) -> bool:
-        """Put an envelope in the place of another one of the same statement; False where that is no longer there."""
+    def replace_signatures(self, changes: Sequence[tuple[SignedEntry, SignedEntry]]) -> int:
+        """Put envelopes in the place of others of the same statements, in one transaction.
+
+        Args:
+            changes: Before and after. One whose before is no longer there is left out.
+
+        Returns:
+            How many were exchanged.
+        """
         ...
 
     def sign_unsigned(self) -> int:

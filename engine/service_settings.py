@@ -18,6 +18,7 @@ DEFAULT_AUDIENCE: Final = "urn:capctl:verifier"
 """The `aud` that tokens for a verifier carry where nothing else is configured."""
 MAX_RATE_PER_S: Final = 100_000.0
 MAX_BURST: Final = 1_000_000
+MAX_KEY_WAIT_S: Final = 90 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class ServiceSettings:
     """Whether `/metrics` can be reached from outside and therefore needs the scope `metrics:read`."""
     key_passphrase_file: Path | None = None
     """Holds the passphrase of the private keys; without it the variable CAPCTL_KEY_PASSPHRASE may hold it."""
+    key_announce_s: float = 360.0
+    """How long a new result key is published before it signs: callers keep a key set for 300 s; and a minute's skew."""
+    key_soak_s: float = 660.0
+    """How long an old key is accepted after it signed last: results are used within 300 s, key sets kept for 300 s; and
+    a minute's skew."""
 
 
 def _text(value: Any) -> str:
@@ -86,6 +92,13 @@ def _rate(value: Any) -> float:
     return rate
 
 
+def _seconds(value: Any) -> float:
+    seconds = math.nan if isinstance(value, bool) else float(value)
+    if not 0 <= seconds <= MAX_KEY_WAIT_S:
+        raise ValueError("out of range")
+    return seconds
+
+
 def _burst(value: Any) -> int:
     burst = 0 if isinstance(value, bool | float) else int(value)
     if not 1 <= burst <= MAX_BURST:
@@ -107,5 +120,7 @@ SERVICE_CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "rate_limit_per_s": _rate,
     "rate_limit_burst": _burst,
     "key_passphrase_file": _path,
+    "key_announce_s": _seconds,
+    "key_soak_s": _seconds,
 }
 """By setting: turns a value from a layer of configuration into its type; ValueError or TypeError where it is none."""

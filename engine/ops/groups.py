@@ -36,6 +36,7 @@ GROUPS: Final[dict[str, Group]] = {
     "load": Group("engine.ops.load"),
     "pilot": Group("engine.ops.pilot", "Pull suppliers from SAP, verify them, write the verdicts back"),
     "openapi": Group("engine.ops.openapi", "The contract of the HTTP API"),
+    "keys": Group("engine.ops.keys", "See the keys, and let one take the place of another"),
     "audit": Group("engine.ops.audit", "See who did what when, and prove that nobody altered it"),
     "backup": Group("engine.ops.backup", "Back up the registry, encrypted and signed"),
     "restore": Group("engine.ops.restore"),

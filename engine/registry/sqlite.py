@@ -236,9 +236,9 @@ class SqliteStore:
         with self._reading() as connection:
             return entries.everything(connection)
 
-    def replace_signatures(self, before: SignedEntry, after: SignedEntry) -> bool:
+    def replace_signatures(self, changes: Sequence[tuple[SignedEntry, SignedEntry]]) -> int:
         with self._writing() as connection:
-            return entries.replace(connection, before, after)
+            return sum(entries.replace(connection, before, after) for before, after in changes)
 
     def sign_unsigned(self) -> int:
         self._prepare_to_sign()

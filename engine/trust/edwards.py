@@ -9,8 +9,9 @@ Source: RFC 8032, sections 5.1.3 (decoding) and 5.1.4 (addition).
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
@@ -72,3 +73,26 @@ def _multiply(scalar: int, point: _Point) -> _Point:
 
 def _is_identity(point: _Point) -> bool:
     return point[0] % _P == 0 and (point[1] - point[2]) % _P == 0
+
+
+def verifies(raw: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether an Ed25519 signature fits, computed here and with no other library (RFC 8032, section 5.1.7).
+
+    Slow, some milliseconds: for checking what another library has signed, not for traffic. The equation is the one
+    without the cofactor, and a signature has one spelling.
+    """
+    key, commitment = _decode(raw), _decode(signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    if key is None or commitment is None or len(signature) != 64 or scalar >= _ORDER:
+        return False
+    digest = hashlib.sha512(signature[:32] + raw + message).digest()
+    right = _add(commitment, _multiply(int.from_bytes(digest, "little") % _ORDER, key))
+    return _is_same(_multiply(scalar, _BASE), right)
+
+
+def _is_same(left: _Point, right: _Point) -> bool:
+    return (left[0] * right[2] - right[0] * left[2]) % _P == 0 and (left[1] * right[2] - right[1] * left[2]) % _P == 0
+
+
+_BASE: _Point = cast(_Point, _decode((4 * pow(5, -1, _P) % _P).to_bytes(32, "little")))
+"""The point with y = 4/5 and an even x (RFC 8032, section 5.1)."""
