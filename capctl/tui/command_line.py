@@ -43,9 +43,14 @@ def parse(line: str, registry: Mapping[str, Operation]) -> Call:
     return Call(op, reading.values, dry_run=reading.dry_run)
 
 
-def spell(call: Call) -> str:
-    """Write a call as the command line that does the same. Arguments that have their default are left out."""
-    line = as_command_line(call.op, dict(call.arguments))
+def spell(call: Call, *, env: str = "") -> str:
+    """Write a call as the command line that does the same. Arguments that have their default are left out.
+
+    Args:
+        call: The call.
+        env: Its environment, for a line that is taken to another shell.
+    """
+    line = as_command_line(call.op, dict(call.arguments), env=env)
     return f"{line} {DRY_RUN}" if call.dry_run else line
 
 

@@ -1,4 +1,4 @@
-"""The demonstration world: a store, a verifier process and a traffic process, for as long as somebody looks."""
+"""The demonstration world: a store, a verifier, a simulated SAP and traffic, for as long as somebody looks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from engine.clock import Clock, SystemClock
-from engine.demo.access import note_url
+from engine.demo.access import note_sap, note_url
 from engine.demo.rate import TrafficReport, forget_report, read_rate, read_report, write_rate
 from engine.demo.seed import ENV, POLICY_ID, begin, demo_plan, furnish, inject_drift
 from engine.errors import Unavailable
@@ -28,6 +28,8 @@ LOOK_S: Final = 0.05
 FIRST_TRIES: Final = 2
 """Restarts before the first sign: a port that is taken stays taken."""
 REPLICA: Final = "demo-1"
+SAP_BEHAVIOUR: Final = '{"throttle_every": 9, "retry_after": "2"}'
+"""A busy system: now and then it asks to wait, as real ones do, so that the screen shows what happens then."""
 UNLIMITED: Final = {"CAPCTL_RATE_LIMIT_PER_S": "0"}
 """The generator is one client that asks as often as a thousand."""
 
@@ -160,7 +162,26 @@ class DemoWorld:
                 )
         self.url = announced.url
         note_url(self.state_dir, self.url)
+        self._start_sap(logs)
         self._add(Child("traffic", traffic, log_dir=logs, clock=clock))
+
+    def _start_sap(self, logs: Path) -> None:
+        """Bring up the simulated SAP. Nobody waits for it: the pilot is one screen among others."""
+        from engine.verifier.supervision import Announced, Child, module_command
+
+        announced = Announced()
+        folder = self.state_dir / "sap"
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+        def sap() -> list[str]:
+            database, port = str(folder / "simulator.sqlite"), str(announced.port)
+            return module_command("engine.sap.simulator", "--db", database, "--port", port, "--options", SAP_BEHAVIOUR)
+
+        def note(line: str) -> None:
+            announced.note(line)
+            note_sap(self.state_dir, announced.url)
+
+        self._add(Child("sap", sap, log_dir=logs, clock=self.ctx.clock, on_line=note))
 
     def _add(self, child: Child) -> Child:
         self._children.append(child)
@@ -171,6 +192,8 @@ class DemoWorld:
         # Traffic first: requests that find no verifier would look like failures of the verifier.
         for child in reversed(self._children):
             child.stop()
+        if self._children:
+            note_sap(self.state_dir, "")
         self._children.clear()
         self.ctx.close()
         if self._lock is not None:

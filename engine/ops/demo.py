@@ -23,8 +23,11 @@ def inject(
 
 @operation("demo.env")
 def env(ctx: "EngineContext") -> "DemoAccess":
-    """Show how another terminal reaches the demonstration: eval "$(capctl demo env)" sets BASE and TOKEN."""
-    from engine.demo.access import mint_token, read_url
+    """Show how another terminal reaches the demonstration: eval "$(capctl demo env)" sets BASE, TOKEN and SAP_URL.
+
+    SAP_CLIENT goes with SAP_URL; both are of the simulated SAP, and left out while it is not up.
+    """
+    from engine.demo.access import SAP_CLIENT, mint_token, read_sap, read_url
     from engine.errors import Refused
     from engine.ops.results.demo import DemoAccess
     from engine.verifier.auth.scopes import Scope
@@ -33,7 +36,8 @@ def env(ctx: "EngineContext") -> "DemoAccess":
         hint = "Start one with capctl demo and use it there."
         raise Refused("demo.not_here", f"{ctx.env} is not the demonstration", hint)
     url, state_dir = read_url(ctx.settings.state_dir), ctx.settings.state_dir
-    return DemoAccess(url, mint_token(state_dir, ctx.clock, tuple(Scope), subject="developer", ttl_s=8 * 3600))
+    token = mint_token(state_dir, ctx.clock, tuple(Scope), subject="developer", ttl_s=8 * 3600)
+    return DemoAccess(url, token, read_sap(state_dir), SAP_CLIENT)
 
 
 @operation("demo.rate", danger=Danger.WRITE, key="r")

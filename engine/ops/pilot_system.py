@@ -134,9 +134,13 @@ def _connected(
 
 @contextmanager
 def _simulated(ctx: EngineContext) -> Iterator[str]:
-    """The demonstration's own system, which keeps what was written to it."""
+    """The demonstration's own system, which keeps what was written: the running one, else one for this command."""
+    from engine.demo.access import read_sap
     from engine.sap.simulator import SimulatorServer
 
+    if running := read_sap(ctx.settings.state_dir):
+        yield running
+        return
     folder = sap_folder(ctx)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with SimulatorServer(folder / "simulator.sqlite", today=ctx.clock.now().date()) as simulator:

@@ -50,6 +50,10 @@ def verify_context(ctx: EngineContext, context: Any, *, policy: str | None, base
         Unavailable: It does not answer.
     """
     url = base or os.environ.get("BASE", "")
+    if not url and ctx.env == "demo":
+        from engine.demo.seed import furnish
+
+        furnish(ctx)
     request = {"policy_id": pilot_policy(ctx, policy), "context": context}
     document = _ask(url, request) if url else _verify_here(ctx, request)
     verified = verify_result(document, key_set(ctx, base=base, jwks=None), now=ctx.clock.now())
@@ -122,10 +126,6 @@ def _verify_here(ctx: EngineContext, request: Mapping[str, Any]) -> bytes:
     from engine.verifier.serving import load_serving
     from engine.verifier.verification import verify
 
-    if ctx.env == "demo":
-        from engine.demo.seed import furnish
-
-        furnish(ctx)
     # Lists for demonstrations have no place in production, where every list was imported by somebody.
     store = ctx.store if ctx.settings.is_production else cast("Store", _WithShippedLists(ctx))
     serving = load_serving(store, None)

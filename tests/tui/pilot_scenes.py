@@ -145,8 +145,16 @@ def checked() -> SystemCheck:
 
 def planned() -> WrittenBack:
     """What a dry run would write."""
-    content = {"ManifestHash": HASHES["manifest_hash"][0], "ValidUntil": "2027-03-14T00:00:00Z", "RulesJson": "[]"}
-    rows = tuple(PlannedRow(row.supplier, row.status, "create", content) for row in suppliers())
+    shared = {
+        "ManifestHash": HASHES["manifest_hash"][0],
+        "PolicyHash": HASHES["policy_hash"][0],
+        "IrHash": HASHES["ir_hash"][0],
+        "ValidUntil": "2027-03-14T00:00:00Z",
+    }
+    rows = tuple(
+        PlannedRow(row.supplier, row.status, "create", {**shared, "Status": row.status, "RulesJson": str(i)})
+        for i, row in enumerate(suppliers())
+    )
     return WrittenBack(RUN, len(rows), created=0, waits=0, waited_s=0.0, planned=rows)
 
 

@@ -14,8 +14,10 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.clock import ManualClock
+from engine.context import Progress
+from engine.ops.results.pilot_look import PilotLook
 from engine.rollout.snapshot import ControlSnapshot
-from tests.tui import scenes
+from tests.tui import pilot_scenes, scenes
 
 Picture = Callable[..., bool]
 
@@ -85,3 +87,55 @@ def test_choosing_on_the_slider(snap_compare: Picture) -> None:
 def test_a_small_terminal(snap_compare: Picture) -> None:
     """60x16 still has the answer, the slider and the conditions."""
     assert snap_compare(scenes.room(scenes.hold), terminal_size=(60, 16))
+
+
+PILOT: dict[str, tuple[Callable[[], PilotLook], tuple[Progress, ...]]] = {
+    "empty": (pilot_scenes.empty, ()),
+    "not-configured": (pilot_scenes.not_configured, ()),
+    "running": (pilot_scenes.empty, pilot_scenes.WRITING),
+    "waiting": (pilot_scenes.empty, pilot_scenes.THROTTLED),
+    "stopped": (pilot_scenes.stopped, ()),
+    "proven": (pilot_scenes.look, ()),
+}
+COLOURS = {"running": THEMES, "stopped": THEMES, "proven": THEMES}
+"""States in which colour says most, in every kind of theme; the others in one."""
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("scene", "theme"), [(s, t) for s in PILOT for t in COLOURS.get(s, ("dark",))])
+def test_pilot_screen(
+    snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, scene: str, theme: str, size: str
+) -> None:
+    """The Pilot screen in one of its states."""
+    moment, told = PILOT[scene]
+    pilot_scenes.seen(monkeypatch, moment)
+    app = scenes.room(scenes.hold, scenes.context(theme=f"capctl-{theme}", clock=ManualClock(scenes.NOW)))
+
+    async def show(pilot: Pilot[None]) -> None:
+        await pilot.press("2")
+        if told:
+            pilot_scenes.begin(app, told=told)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=show)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("answers", "key"),
+    [({"pilot.run": pilot_scenes.planned()}, "d"), ({"pilot.check": pilot_scenes.logon_refused()}, "c"), ({}, "g")],
+    ids=["dry-run", "logon-refused", "question"],
+)
+def test_pilot_keys(
+    snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], key: str, size: str
+) -> None:
+    """What the pilot's keys lead to."""
+    pilot_scenes.seen(monkeypatch, pilot_scenes.empty)
+    monkeypatch.setattr("capctl.tui.runner.run", pilot_scenes.Engine(answers))
+
+    async def press(pilot: Pilot[None]) -> None:
+        await pilot.press("2", key)
+        await pilot.pause()
+
+    app = scenes.room(scenes.hold, scenes.context(clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=press)

@@ -143,6 +143,7 @@ async def test_a_dry_run_shows_every_row_and_needs_no_question(opened: Open, mon
         assert ran == [("pilot.run", {"dry_run": True})]
         assert "50 of 50 rows would be written" in shown
         assert "FAIL 5feceb66ffc8  create  to 2027-03-14  manifest 9f02be15" in shown
+        assert "IrHash        sha3-256:3fa9d210" in shown
         assert "capctl pilot run --dry-run" in shown
         await pilot.press("end")
         assert "of 50" in text_of(app)

@@ -25,6 +25,9 @@ def access(result: DemoAccess) -> Iterator[Block]:
     """Lines for a shell."""
     yield Raw(f"export BASE={result.url}")
     yield Raw(f"export TOKEN={result.token}")
+    if result.sap_url:
+        yield Raw(f"export SAP_URL={result.sap_url}")
+        yield Raw(f"export SAP_CLIENT={result.sap_client}")
 
 
 VIEWS = {"demo.env": access, "demo.run": event, "demo.inject": rollout.changed, "demo.rate": rate_set}

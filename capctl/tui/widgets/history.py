@@ -20,11 +20,13 @@ class HistoryPanel(Panel):
         entries = state.snapshot.history if state.snapshot else ()
         for entry in entries:
             bad = entry.action == "rollback"
+            glass = (Content.styled("  BREAK-GLASS", "bold $gate-closed"),) if entry.break_glass else ()
             lines.append(
                 row(
                     Content.styled(f"{clock_time(entry.at, self.room.zone)}  ", "$muted"),
                     cell(entry.action, 10, "bold $gate-closed" if bad else "bold"),
                     cell(percent(entry.percent), 6, right=True),
+                    *glass,
                     Content.styled(f"  {entry.actor}", "$muted"),
                     Content.styled(f"  {entry.reason}", "$muted"),
                 ).truncate(size.width, ellipsis=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from textual.content import Content
@@ -12,7 +14,7 @@ from capctl.tui.pilot import plan_of, shown_run
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import count
-from engine.ops.results.pilot import PilotSnapshot
+from engine.ops.results.pilot import PlannedRow
 
 STATUS_MARKS: Final = {"FAIL": ("■", "$drift-bad"), "WARN": ("!", "$drift-warn"), "OK": ("○", "$drift-ok")}
 """Glyph and tone of each status, the worst first."""
@@ -22,13 +24,14 @@ class PilotVerdicts(Panel):
     """A bar for each verdict, and below them the rules, most frequent first."""
 
     def picture(self, state: ConsoleState, size: Size) -> Content:
-        """Draw both."""
-        run = None if plan_of(state) else shown_run(state)
+        """Draw both; after a dry run what its rows have in common instead of the rules."""
+        plan, run = plan_of(state), shown_run(state)
+        if plan is not None and plan.planned is not None:
+            return page(_fitted(_plan_lines(plan.planned, size.width), size.height))
         lines = [heading("Verdicts", f"{count(run.total)} suppliers" if run else "", size.width)]
         if run is None:
-            lines.append(Content.styled(_nothing(state), "$muted"))
-            return page(lines)
-        lines += [_verdict(name, run, size.width) for name in STATUS_MARKS]
+            return page([*lines, Content.styled("nothing is verified yet", "$muted")])
+        lines += [_verdict(name, run.verdicts.get(name.lower(), 0), run.total, size.width) for name in STATUS_MARKS]
         lines.append(heading("Rules", "that did not hold", size.width))
         lines += [_rule(v.suppliers, v.rule_id, v.reason, size.width) for v in run.violations]
         if not run.violations:
@@ -36,15 +39,24 @@ class PilotVerdicts(Panel):
         return page(_fitted(lines, size.height))
 
 
-def _nothing(state: ConsoleState) -> str:
-    return "shown once a run has written" if plan_of(state) else "nothing is verified yet"
+def _plan_lines(planned: Sequence[PlannedRow], width: int) -> list[Content]:
+    """Rows by status, and the properties that all of them have in common."""
+    numbers = Counter(row.status for row in planned)
+    lines = [heading("Verdicts", "that would be written", width)]
+    lines += [_verdict(name, numbers[name], len(planned), width) for name in STATUS_MARKS]
+    lines.append(heading("In every row", "", width))
+    contents = [row.content for row in planned]
+    for name in contents[0] if contents else ():
+        values = {content[name] for content in contents}
+        if len(values) == 1:
+            lines.append(row(cell(name, 14, "$muted"), values.pop()).truncate(width, ellipsis=True))
+    return lines
 
 
-def _verdict(name: str, run: PilotSnapshot, width: int) -> Content:
+def _verdict(name: str, number: int, total: int, width: int) -> Content:
     glyph, tone = STATUS_MARKS[name]
-    number = run.verdicts.get(name.lower(), 0)
     room = max(0, width - 18)
-    filled = 0 if not number else max(1, round(number / run.total * room))
+    filled = 0 if not number else max(1, round(number / total * room))
     return row(
         Content.styled(f"{glyph} ", f"bold {tone}"),
         cell(name, 5, tone if number else "$muted"),

@@ -12,10 +12,13 @@ class DemoAccess:
 
     url: str
     token: str
+    sap_url: str
+    """Of the simulated SAP; empty while it is not up."""
+    sap_client: str
 
     def to_json(self) -> dict[str, Any]:
-        """Address and token as JSON data."""
-        return {"base": self.url, "token": self.token}
+        """Addresses and token as JSON data."""
+        return {"base": self.url, "token": self.token, "sap_url": self.sap_url, "sap_client": self.sap_client}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
@@ -11,12 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from textual.pilot import Pilot
 
 from capctl.__main__ import cap_adapter, main
+from capctl.tui.app import ControlRoom
+from capctl.tui.sampling import sampler
 from engine.sap.credentials import Credentials
 from engine.sap.simulator import SimulatorOptions, SimulatorServer
 from engine.sap.simulator.schema import SUPPLIERS
 from tests.contract.sap.conftest import Simulate
+from tests.tui.conftest import text_of, toasts
 
 TODAY = datetime.now(UTC).date()
 """Commands evaluate at the machine's time, and audits must be recent by it."""
@@ -190,7 +195,7 @@ PLANTED = [
 def test_nothing_planted_is_found_in_anything_written_or_printed(
     run: Run, simulate: Simulate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A full run and its error paths: files, ledger, registry, audit trail, stdout, stderr."""
+    """A full run and its error paths: files, ledger, registry, audit trail, stdout, stderr, screens, toasts."""
     credentials = Credentials(*PLANTED[-2:])
     simulator = simulate(count=1, user=credentials.user, password=credentials.password, lock_after=99)
     names, numbers, ibans = PLANTED[:20], PLANTED[20:40], PLANTED[40:58]
@@ -209,6 +214,30 @@ def test_nothing_planted_is_found_in_anything_written_or_printed(
         assert not any(planted in text for text in printed), planted
 
 
+async def screens(size: tuple[int, int], *keys: str) -> list[str]:
+    """What the Pilot screen, its dialogs and its toasts say while keys are pressed, on the real engine."""
+    from engine.bootstrap import load, open_context
+
+    said = []
+    with open_context(load(), actor="oncall") as ctx:
+        room = ControlRoom(ctx, sample=sampler(ctx))
+        async with room.run_test(size=size, notifications=True) as pilot:
+            await pilot.press("2")
+            for key in ("question_mark", "escape", *keys):
+                await pilot.press(key)
+                await settled(room, pilot)
+                said += [text_of(room), *toasts(room), repr(room.state)]
+    return said
+
+
+async def settled(room: ControlRoom, pilot: Pilot[None]) -> None:
+    """Wait until nothing runs and the pilot was looked at. The test's own time limit ends a wait that is in vain."""
+    while room.state.reading("pilot").snapshot is None or any(run.is_running for run in room.state.activities):
+        await pilot.pause(0.02)
+    room.look_again()
+    await pilot.pause()
+
+
 def state_files() -> list[Path]:
     from engine.bootstrap import load
 
@@ -225,11 +254,22 @@ def run_everything(
     pulled_and_verified(run, simulator, monkeypatch)
     said += [run(WRITEBACK), run(WRITEBACK, "--output", "json"), run("capctl pilot run --idempotency RUN_9")]
     said += [run("capctl pilot status --output json"), run("capctl pilot status"), run(WRITEBACK, "--client", "999")]
+    shown = [text for size in SIZES for text in asyncio.run(screens(size, *"cdfg", "y", "end", "left"))]
+    assert any("written, 0 duplicates, read back and equal" in text for text in shown)
     simulator.store._db.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON SupplierStatusSet BEGIN SELECT RAISE(ABORT, 'refused'); END"
     )
     said.append(run("capctl pilot run --idempotency RUN_10"))
+    shown += asyncio.run(screens(SIZES[0], "g", "y"))
+    assert any("refused" in text for text in shown)
     monkeypatch.setenv("SAP_PASSWORD", "wrong")
     said.append(run(WRITEBACK))
+    shown += asyncio.run(screens(SIZES[1], "c", "g"))
+    assert any("Do not try again" in text for text in shown)
     assert [s.code for s in said] == [0, 0, 0, 0, 0, 3, 3, 3]
-    return [s.out + s.err for s in said]
+    audit = [run("capctl audit show --limit 0 --output json"), run("capctl audit show"), run("capctl audit verify")]
+    assert [s.code for s in audit] == [0, 0, 0]
+    return [*(s.out + s.err for s in (*said, *audit)), *shown]
+
+
+SIZES = ((80, 24), (160, 45))
