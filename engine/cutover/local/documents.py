@@ -110,14 +110,17 @@ class Found:
         """Whether the supervisor that wrote it still runs."""
         return self.supervisor is not None and self.supervisor.is_alive
 
-    def settled(self, wanted: Wanted) -> bool:
-        """Whether everything that is wanted is ready, and nothing else runs."""
-        names = {entry.name for entry in self.backends}
-        return (
-            self.generation >= wanted.generation
-            and names == {backend.name for backend in wanted.backends}
-            and all(entry.ready for entry in self.backends)
-        )
+    def has_ready(self, backends: tuple[Backend, ...], *, since: int, alone: bool) -> bool:
+        """Whether these are ready.
+
+        Args:
+            backends: Verifiers.
+            since: The generation of what is wanted that must have been seen to.
+            alone: Whether nothing else may run.
+        """
+        ready = {entry.name for entry in self.backends if entry.ready}
+        names = {backend.name for backend in backends}
+        return self.generation >= since and names <= ready and not (alone and len(self.backends) > len(names))
 
 
 def read_json(path: Path) -> dict[str, Any]:

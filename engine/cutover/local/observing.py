@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.clock import to_rfc3339
 from engine.context import Progress
-from engine.cutover.local.documents import Found, Wanted
+from engine.cutover.local.documents import Backend, Found, Wanted
 from engine.cutover.local.releases import ReleaseLedger
 from engine.cutover.target import Emit, Health, Phase, Resource
 
@@ -59,17 +59,17 @@ def tell_changes(found: Found, told: dict[str, str], emit: Emit) -> None:
             emit(Progress("verifiers", ready, len(found.backends), f"{entry.name}: {said}"))
 
 
-def stuck(found: Found, wanted: Wanted) -> str:
+def stuck(found: Found, backends: tuple[Backend, ...]) -> str:
     """A verifier that ended more than twice before it was ever ready will not come up by waiting."""
-    names = {backend.name for backend in wanted.backends}
+    names = {backend.name for backend in backends}
     stuck = [e for e in found.backends if e.name in names and not e.ready and e.restarts > 2]
     return f"{stuck[0].name}: {stuck[0].cause}" if stuck else ""
 
 
-def missing(found: Found, wanted: Wanted) -> str:
+def missing(found: Found, backends: tuple[Backend, ...]) -> str:
     """What is still missing, the first of it."""
     running = {entry.name: entry for entry in found.backends}
-    names = [backend.name for backend in wanted.backends]
+    names = [backend.name for backend in backends]
     waiting = [f"{name}: {running[name].cause}" for name in names if name in running and not running[name].ready]
     absent = [f"{name}: it does not run" for name in names if name not in running]
     leaving = [f"{name}: {entry.cause}" for name, entry in running.items() if name not in names]

@@ -1,7 +1,7 @@
 """What a release means on this machine: which verifiers, with which settings and which share of the requests.
 
-It reads of the chart what a process can have: the version, the switch that lets a closed gate make a verifier not
-ready, and the canary's share. Everything else of a chart is for a cluster.
+It reads of the chart what a process can have: the version, the feature flags and the canary's share. Everything else of
+a chart is for a cluster.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from engine.errors import InvalidInput, NotFound
 from engine.ids import hash_json
 
 WHOLE: Final = 100
+FEATURES: Final = {
+    "enforce_enabled": "CAPCTL_ENFORCE_ENABLED",
+    "enforce_rollout_percent": "CAPCTL_ENFORCE_ROLLOUT_PERCENT",
+    "drift_max_ratio": "CAPCTL_DRIFT_MAX_RATIO",
+}
+"""The chart's feature flags that are settings of a verifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +60,17 @@ def plan_of(release: Release) -> LocalPlan:
     defaults = Path(release.chart) / "values.yaml"
     for path in ([defaults] if defaults.exists() else []) + [Path(name) for name in release.values]:
         values = _merged(values, _mapping(path))
-    canary = values.get("canary") if isinstance(values.get("canary"), dict) else {}
-    percent = canary.get("weight", 0) if canary and canary.get("enabled") else 0
+    canary, features = _part(values, "canary"), _part(values, "features")
+    percent = canary.get("weight", 0) if canary.get("enabled") else 0
     if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent < WHOLE:
         raise InvalidInput("local.canary_weight", "canary.weight is no percentage below 100", "Give 0 to 99.")
-    local = values.get("local") if isinstance(values.get("local"), dict) else {}
-    environ = {str(name): str(value) for name, value in (local or {}).get("environment", {}).items()}
-    if foreign := [name for name in environ if not name.startswith("CAPCTL_")]:
-        raise InvalidInput("local.environment", f"{foreign[0][:40]!r} is no setting", "Give CAPCTL_* variables.")
     return LocalPlan(
         chart=f"{chart.get('name', release.name)}-{chart.get('version', '0')}",
         app_version=str(chart.get("appVersion", "")),
         digest=hash_json(_plain({"chart": chart, "values": values})),
-        drift_gate=values.get("enforce_readiness_gate") is True,
+        drift_gate=features.get("enforce_readiness_gate") is True,
         canary_percent=percent,
-        environ=environ,
+        environ={variable: _setting(features[name]) for name, variable in FEATURES.items() if name in features},
     )
 
 
@@ -101,6 +103,16 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         known = merged.get(name)
         merged[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = values.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _setting(value: Any) -> str:
+    """A value as a variable spells it. Whether it is possible is for the verifier to say, which then does not start."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -36,7 +36,7 @@ from engine.cutover.target import (
     ReleaseStatus,
     Revision,
 )
-from engine.errors import Conflict, EngineError, Held, InvalidInput, NotFound, Refused, Unavailable
+from engine.errors import Conflict, Held, InvalidInput, NotFound, Refused, Unavailable
 from engine.verifier.supervision import module_command
 
 if TYPE_CHECKING:
@@ -230,39 +230,46 @@ class LocalTarget:
             ledger = ledger.keep(revisions=(revision, *ledger.revisions))
         run = begun(action, self._actor, self._clock.now(), STEPS[0], before.entry.number if before else 0)
         ledger = ledger.keep(under_way=run)
+        wanted = Wanted.read(self.folder)
+        serving = tuple(b for b in wanted.backends if b.weight and b.revision != number)
+        # Going on after a kill: what already has requests keeps them.
+        known = {backend.name: backend for backend in wanted.backends if backend.weight}
+        beside = tuple(known.get(backend.name, replace(backend, weight=0)) for backend in revision.backends)
         try:
             ledger = self._ensure_supervisor(ledger, emit)
-            serving = before.backends if before else ()
-            idle = tuple(replace(backend, weight=0) for backend in revision.backends)
             self._emit(emit, 0, f"start {_names(revision.backends)}")
-            self._reach(self._want((*serving, *idle)), release.timeout_s, emit)
+            self._reach(self._want((*serving, *beside)), beside, release.timeout_s, emit)
         except (Refused, Unavailable) as failure:
-            self._give_up(ledger, number, before, release, failure)
+            self._give_up(ledger, revision, release, failure.message)
+            raise
+        except KeyboardInterrupt:
+            self._give_up(ledger, revision, release, "interrupted")
             raise
         ledger = ledger.keep(under_way=replace(run, step=STEPS[1]))
         self._emit(emit, 1, f"switch to {_names(revision.backends)}")
         wanted = self._want(revision.backends)
         ledger = ledger.keep(under_way=replace(run, step=STEPS[2]))
         self._emit(emit, 2, f"drain {_names(serving)}" if serving else "nothing to drain")
-        self._reach(wanted, release.timeout_s, emit)
+        self._reach(wanted, wanted.backends, release.timeout_s, emit, alone=True)
         ledger.keep(revisions=ledger.serving_now(number), under_way=None)
         self._emit(emit, 3, f"revision {number} serves")
 
-    def _give_up(
-        self,
-        ledger: ReleaseLedger,
-        number: int,
-        before: LocalRevision | None,
-        release: Release,
-        failure: EngineError,
-    ) -> None:
+    def _give_up(self, ledger: ReleaseLedger, revision: LocalRevision, release: Release, why: str) -> None:
         if release.on_failure is OnFailure.ROLLBACK:
-            self._want(before.backends if before else ())
-        failed = ledger.with_status(number, "failed", failure.message)
-        ledger.keep(revisions=failed, under_way=None)
+            self._want(ledger.serving.backends if ledger.serving else ())
+        ledger.keep(revisions=ledger.with_status(revision.entry.number, "failed", why), under_way=None)
 
-    def _reach(self, wanted: Wanted, timeout_s: float, emit: Emit) -> None:
-        """Wait until the supervisor has what is wanted.
+    def _reach(
+        self, wanted: Wanted, backends: tuple[Backend, ...], timeout_s: float, emit: Emit, *, alone: bool = False
+    ) -> None:
+        """Wait until some of what is wanted is ready. What served before may be broken: that is no obstacle.
+
+        Args:
+            wanted: What the supervisor was told.
+            backends: Those to wait for.
+            timeout_s: For how long.
+            emit: Hears of every verifier that changes.
+            alone: Whether to wait until nothing else runs.
 
         Raises:
             Refused: It does not within the time; the message says what is missing and why.
@@ -273,15 +280,15 @@ class LocalTarget:
         while True:
             found = Found.read(self.folder)
             tell_changes(found, told, emit)
-            if found.settled(wanted):
+            if found.has_ready(backends, since=wanted.generation, alone=alone):
                 return
             if not found.is_alive:
                 raise Unavailable(
                     "local.supervisor_gone", "The local supervisor ended meanwhile", "Run it again; see local/logs."
                 )
-            cause = stuck(found, wanted)
+            cause = stuck(found, backends)
             if cause or self._clock.monotonic() > gives_up:
-                cause = cause or missing(found, wanted)
+                cause = cause or missing(found, backends)
                 raise Refused("local.not_ready", f"The release did not come up: {cause}", "See local/logs; correct it.")
             self._sleep(LOOK_S)
 
