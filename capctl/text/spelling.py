@@ -42,8 +42,14 @@ def metavar(param: Param) -> str:
     return METAVARS.get(value_type(param), "")
 
 
-def as_command_line(op: Operation, arguments: dict[str, object]) -> str:
-    """The `capctl ...` line that runs an operation with these arguments; defaults are left out."""
+def as_command_line(op: Operation, arguments: dict[str, object], *, env: str = "") -> str:
+    """The `capctl ...` line that runs an operation with these arguments; defaults are left out.
+
+    Args:
+        op: The operation.
+        arguments: By name.
+        env: The environment it acts in; empty where the line is not for another shell.
+    """
     import shlex
 
     given = [(param, arguments[param.name]) for param in op.params if param.name in arguments]
@@ -58,4 +64,4 @@ def as_command_line(op: Operation, arguments: dict[str, object]) -> str:
             words.append(spellings(param)[-1])
         else:
             words += [word for item in values for word in (spellings(param)[-1], item)]
-    return shlex.join(words)
+    return shlex.join([*words, "--env", env] if env else words)

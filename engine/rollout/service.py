@@ -164,8 +164,7 @@ class RolloutService:
             Held: The gate holds, the phase does not allow it, or authority is missing.
             Conflict: Somebody else changed it meanwhile.
         """
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
         at = self._clock.now()
 
         def make(glass: BreakGlass | None) -> RolloutState:
@@ -185,8 +184,7 @@ class RolloutService:
         expected_revision: int | None = None,
     ) -> RolloutState:
         """Go to any percentage. Up passes the gate as `promote` does; down needs nothing; staying changes nothing."""
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
         if basis_points == state.basis_points and state.phase is not Phase.ROLLED_BACK:
             return state
 
@@ -213,8 +211,7 @@ class RolloutService:
         self, policy_id: str, *, actor: str, reason: str = "", expected_revision: int | None = None
     ) -> RolloutState:
         """Hold enforcement where it is. Pausing what is paused changes nothing."""
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
 
         def make(current: RolloutState) -> RolloutState:
             if current.phase is Phase.PAUSED:
@@ -227,8 +224,7 @@ class RolloutService:
         self, policy_id: str, *, actor: str, reason: str = "", expected_revision: int | None = None
     ) -> RolloutState:
         """Go on from a pause, at the same percentage."""
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
         resumed = transitions.resume(state, actor=actor, reason=reason, at=self._clock.now())
         return self._commit(state, resumed, Action.RESUME, {})
 
@@ -236,8 +232,7 @@ class RolloutService:
         self, policy_id: str, *, actor: str, reason: str = "", expected_revision: int | None = None
     ) -> RolloutState:
         """Back to 0 %, always allowed. Wins over whatever changes meanwhile, unless a revision is expected."""
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
 
         def make(current: RolloutState) -> RolloutState:
             if current.phase is Phase.ROLLED_BACK:
@@ -266,8 +261,7 @@ class RolloutService:
                 "A candidate cannot be swapped under a running rollout in production",
                 "Roll back, then start a rollout with the new candidate at 0 %.",
             )
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
         swapped = transitions.swap_candidate(state, candidate.ir_hash, actor=actor, reason=reason, at=self._clock.now())
         self._store.keep(candidate)
         return self._commit(state, swapped, Action.CANDIDATE, {})
@@ -276,8 +270,7 @@ class RolloutService:
         self, policy_id: str, *, actor: str, reason: str = "", expected_revision: int | None = None
     ) -> RolloutState:
         """End a break-glass: stay where the gate is open by now, else go back to where it began."""
-        state = self._require(policy_id)
-        require_revision(state, expected_revision)
+        state = self._require(policy_id, expected_revision)
         report = self.assess_state(state).report
         ended = transitions.expire(
             state, gate_open=report.answer is Answer.OPEN, actor=actor, reason=reason, at=self._clock.now()
@@ -286,10 +279,12 @@ class RolloutService:
 
     # How changes are made
 
-    def _require(self, policy_id: str) -> RolloutState:
+    def _require(self, policy_id: str, expected_revision: int | None = None) -> RolloutState:
+        """The rollout as it stands. Raises NotFound without one, Conflict where it has another revision."""
         state = self._store.rollout(policy_id)
         if state is None:
             raise NotFound("rollout.none", f"No rollout of {policy_id} was started", "Start one: capctl rollout start.")
+        require_revision(state, expected_revision)
         return state
 
     def _go_up(

@@ -95,7 +95,7 @@ def replay(result: Replay) -> Iterator[Block]:
                 (f"at {points / 100:g} %", f"{number:,} would have changed")
                 for points, number in sorted(summary.flips_at.items())
             ),
-            *([("malformed", _malformed(summary))] if summary.malformed else []),
+            *([("malformed", Toned(_malformed(summary), Tone.BAD))] if summary.malformed else []),
         ]
     )
     if summary.explained:

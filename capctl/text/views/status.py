@@ -9,6 +9,7 @@ from capctl.text.views import drift, rollout
 from capctl.text.views.gate import gate
 from capctl.text.views.words import moment, percent, seconds, short
 from engine.rollout.snapshot import ControlSnapshot
+from engine.rollout.state import RolloutState
 
 
 def summary(snapshot: ControlSnapshot) -> Iterator[Block]:
@@ -38,12 +39,24 @@ def summary(snapshot: ControlSnapshot) -> Iterator[Block]:
         yield drift.rules(snapshot.explained)
     if snapshot.replicas:
         yield Gap()
+        yield Line(*_spread(snapshot, snapshot.rollout))
         yield _replicas(snapshot)
 
 
 def _traffic(snapshot: ControlSnapshot) -> list[tuple[str, Cell]]:
     rate = f"{snapshot.requests_per_s:.1f}/s, p95 {seconds(snapshot.p95_s)}, 5xx {percent(snapshot.error_ratio)}"
     return [("traffic", rate)]
+
+
+def _spread(snapshot: ControlSnapshot, rollout: RolloutState) -> tuple[str, Tone]:
+    """How far the latest change has come: who answers and has it, who has not, and for how long it has been there."""
+    have = [replica for replica in snapshot.replicas if not replica.stale and replica.revision >= rollout.revision]
+    lack = [replica.name for replica in snapshot.replicas if replica not in have]
+    text = f"{len(have)} of {len(snapshot.replicas)} verifiers have revision {rollout.revision}"
+    if not lack:
+        return text, Tone.PLAIN
+    since = seconds((snapshot.at - rollout.changed_at).total_seconds())
+    return f"{text}, made {since} ago; not known of {', '.join(lack)}", Tone.BAD
 
 
 def _replicas(snapshot: ControlSnapshot) -> Table:

@@ -51,7 +51,8 @@ def _fleet(snapshot: ControlSnapshot) -> Content:
         return Content.styled(f"? {count(silent)} silent", "bold $stale")
     if behind:
         return Content.styled(f"… {count(behind)} behind", "bold $gate-hold")
-    return Content.styled(f"{count(len(snapshot.replicas))} up", "$muted")
+    revision = f" at revision {snapshot.rollout.revision}" if snapshot.rollout else ""
+    return Content.styled(f"all {count(len(snapshot.replicas))}{revision}", "$muted")
 
 
 def _behind(replica: ReplicaView, snapshot: ControlSnapshot) -> bool:

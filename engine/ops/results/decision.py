@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from engine.canonical import canonical_json
 from engine.clock import to_rfc3339
@@ -20,6 +20,11 @@ class Replay:
     candidate: PolicyIR
     at: datetime
     summary: ReplaySummary
+
+    @property
+    def answer(self) -> Literal["yes", "no"]:
+        """No when lines were not counted: a share of a part says little about the whole."""
+        return "no" if self.summary.malformed else "yes"
 
     @property
     def document(self) -> bytes:

@@ -70,7 +70,7 @@ class Issuer:
         return f"http://127.0.0.1:{self._port}/keys"
 
     @property
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """The settings of a service that trusts it."""
         return {"auth_issuer": NAME, "auth_audience": AUDIENCE, "auth_jwks_url": self.url}
 
