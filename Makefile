@@ -32,8 +32,8 @@ lint: $(VENV)/.dev ## Check style and the architecture.
 types: $(VENV)/.dev ## Check types.
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Measure, side by side in one run, and print the ratios.
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.dev ## Measure, side by side in one run; print the ratios and put them into docs/performance.md.
+	$(BIN)/python -m tests.bench --write
 
 docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m capctl.cli.reference > docs/operations.md

@@ -1,7 +1,8 @@
 """`/verify` with token, decision, hash and signature beside a bare JSON endpoint on the same server.
 
 Both run as processes of their own; what counts is the CPU time that each server spends on a request, in alternating
-rounds, so that the load generator and the machine's mood hit both alike. H1 and H2 of the goals.
+rounds, so that the load generator and the machine's mood hit both alike. H1 and H2 of the goals, and the user's load:
+20 requests a second, a quarter of them enforced.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from engine.audit import AuditEvent
 from engine.bootstrap import open_context
 from engine.canonical import strict_json_at_once
 from engine.clock import SystemClock
+from engine.context import EngineContext
 from engine.decision.context import check_context, context_hash
 from engine.demo.access import mint_token
 from engine.demo.connection import ConnectionPool
+from engine.rollout.plan import parse_gate, plan_of_percents
+from engine.rollout.service import RolloutService
 from engine.settings import Settings
 from engine.trust import FileSigner
 from engine.verifier.assembly import issuer_of
@@ -44,6 +48,9 @@ ROUNDS = 5
 ROUND_S = 2.0
 CONNECTIONS = 16
 ENTRIES = 10_000
+USERS_PER_S = 20
+USERS_S = 10.0
+PERCENTS = "0,25,100"
 TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
 
 BARE = """
@@ -109,22 +116,65 @@ def run() -> str:
             for _ in range(ROUNDS):
                 for name, (server, token) in cases.items():
                     rounds[name].append(_measure(server, bodies, token))
-        return _servers(rounds) + "\n\n" + _stages(settings, bodies[0], warm)
+            users = asyncio.run(_users_load(verifier.url, cycle(_requests(verifier.url, bodies, [warm]))))
+        parts = (_machine(), _servers(rounds), _users(users), _stages(settings, bodies[0], warm))
+        return "\n\n".join(parts)
+
+
+def _machine() -> str:
+    return f"On {os.cpu_count()} cores at a load of {os.getloadavg()[0]:.1f}; {ROUNDS} rounds of {ROUND_S:.0f} s each."
 
 
 def _measure(server: Server, bodies: list[bytes], token: Callable[[], str]) -> Round:
-    host = server.url.removeprefix("http://")
-    head = "POST /verify HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n"
     # Tokens are made before the clock runs: making one costs the loader more than checking it costs the server.
     tokens = [token()] if token() == token() else [token() for _ in range(12_000)]
-    requests = cycle(
-        b"%bcontent-length: %d\r\n\r\n%b" % (head.format(host, token).encode(), len(body), body)
-        for token, body in zip(tokens * (len(bodies) if len(tokens) == 1 else 1), cycle(bodies), strict=False)
-    )
+    requests = cycle(_requests(server.url, bodies, tokens))
     before = server.cpu_s()
     latencies, elapsed_s = asyncio.run(_load(server.url, requests))
     spent = server.cpu_s() - before
     return Round(spent / len(latencies) * 1e6, len(latencies) / elapsed_s, latencies)
+
+
+def _requests(url: str, bodies: list[bytes], tokens: list[str]) -> list[bytes]:
+    """A request for each body, or for each token where there are more of them."""
+    host = url.removeprefix("http://")
+    head = "POST /verify HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n"
+    return [
+        b"%bcontent-length: %d\r\n\r\n%b" % (head.format(host, token).encode(), len(body), body)
+        for _, token, body in zip(range(max(len(bodies), len(tokens))), cycle(tokens), cycle(bodies), strict=False)
+    ]
+
+
+async def _users_load(url: str, requests: Iterator[bytes]) -> list[float]:
+    """Send requests at an even pace, whether or not the one before was answered; latencies in milliseconds."""
+    pool, latencies = ConnectionPool(url, limit=CONNECTIONS), []
+    loop = asyncio.get_running_loop()
+    count, done = round(USERS_PER_S * USERS_S), asyncio.Event()
+    began = loop.time()
+
+    def send(due: float) -> None:
+        def answered(status: int | None) -> None:
+            assert status == 200, f"answered {status}"
+            latencies.append((loop.time() - due) * 1000)  # since it was due: waiting to be sent is waiting
+            if len(latencies) == count:
+                done.set()
+
+        pool.post(next(requests), answered)
+
+    for number in range(count):
+        due = began + number / USERS_PER_S
+        loop.call_at(due, send, due)
+    await done.wait()
+    pool.close()
+    return sorted(latencies)
+
+
+def _users(latencies: list[float]) -> str:
+    p50, p95, worst = latencies[len(latencies) // 2], latencies[len(latencies) * 95 // 100], latencies[-1]
+    return (
+        f"{USERS_PER_S} requests a second for {USERS_S:.0f} s, 25 % enforced: p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
+        f"longest {worst:.1f} ms, {len(latencies)} of {len(latencies)} answered 200."
+    )
 
 
 async def _load(url: str, requests: Iterator[bytes]) -> tuple[list[float], float]:
@@ -225,11 +275,20 @@ def _furnish(settings: Settings) -> list[bytes]:
         for root, members in load.reference_sets.items():
             entry = ctx.store.import_set("set", members, at=at, audit=AuditEvent("lists.import", "done", actor))
             roots[root] = entry.root
+        _enforce_a_quarter(ctx, load.ir.policy_id)
     requests = []
     for context in load.contexts:
         own = {**context, **{n: roots[context[n]] for n in ("sanctions_root", "high_risk_root")}}
         requests.append(orjson.dumps({"policy_id": load.ir.policy_id, "context": own, "backend": "mock"}))
     return requests
+
+
+def _enforce_a_quarter(ctx: EngineContext, policy_id: str) -> None:
+    """Roll out to 25 %, past a gate that has seen no traffic yet, and let no drift of the workload roll it back."""
+    service = RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes)
+    plan = plan_of_percents(PERCENTS, gate=parse_gate({"drift_max_ratio": 0.5}), hold_s=0.0, auto=False)
+    service.start(policy_id, plan, actor=ctx.actor, reason="bench")
+    service.set_percent(policy_id, 2500, actor=ctx.actor, reason="bench", break_glass=True)
 
 
 @contextmanager
