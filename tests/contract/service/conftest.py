@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -100,7 +101,9 @@ def bearer(ctx: EngineContext) -> dict[str, str]:
 
 
 @contextmanager
-def under_load(url: str, headers: dict[str, str], *, callers: int = 4) -> Iterator[Counter[str]]:
+def under_load(
+    url: str, headers: dict[str, str], *, callers: int = 4, document: dict[str, Any] = SMOKE
+) -> Iterator[Counter[str]]:
     """Callers on kept-alive connections that send one request after the other and retry none; what they were told."""
     told: Counter[str] = Counter()
     stop = threading.Event()
@@ -109,7 +112,7 @@ def under_load(url: str, headers: dict[str, str], *, callers: int = 4) -> Iterat
         with httpx.Client(base_url=url, headers=headers, timeout=10) as client:
             while not stop.is_set():
                 try:
-                    told[str(client.post("/verify", json=SMOKE).status_code)] += 1
+                    told[str(client.post("/verify", json=document).status_code)] += 1
                 except httpx.HTTPError as error:
                     told[type(error).__name__] += 1
 

@@ -13,6 +13,8 @@ import pytest
 from engine.context import EngineContext
 from engine.demo.context import ContextStream
 from engine.demo.seed import POLICY_ID, service_of
+from engine.policies.demonstration import demo_context
+from engine.verifier.runtime import REPORT_S
 from tests.contract.service.conftest import SMOKE, Start, under_load, until
 
 pytestmark = pytest.mark.slow
@@ -43,6 +45,40 @@ def test_a_killed_worker_comes_back_and_others_lose_nothing(start: Start, bearer
     lost = sum(count for answer, count in told.items() if answer != "200")
     assert lost <= 4, told
     assert survivor in service.workers()
+
+
+def test_what_a_killed_verifier_had_not_reported_is_missing_and_nobody_counts_it_as_clean(
+    start: Start, ctx: EngineContext, bearer: dict[str, str]
+) -> None:
+    """Half a second of its evidence at most is gone for good: the gate asks for that many more, it guesses nothing.
+
+    Its last report stays counted; its successor of the same name goes on from there and counts nothing twice.
+    """
+    service = start("--workers", "2")
+    document = {"policy_id": POLICY_ID, "context": demo_context(ctx.clock.now())}
+    with under_load(service.url, bearer, document=document) as told:
+        until(lambda: told["200"] > 300)
+        before = evidence_of(ctx)
+        began = time.monotonic()
+        victim = service.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        assert evidence_of(ctx) >= before, "what it had reported is not taken back"
+        until(lambda: len(service.workers()) == 2 and victim not in service.workers(), within_s=30)
+        seen = told["200"]
+        until(lambda: told["200"] > seen + 300)
+        # More than it was: what was answered before counts too.
+        per_s = told["200"] / (time.monotonic() - began)
+    answered, asked = told["200"], sum(told.values())
+    until(lambda: evidence_of(ctx) >= answered - 2 * REPORT_S * per_s)
+    service.end()
+    assert answered - 2 * REPORT_S * per_s <= evidence_of(ctx) <= asked
+    report = service_of(ctx).gate(POLICY_ID)
+    assert report.n == evidence_of(ctx), "the gate judges what was reported, and nothing else"
+
+
+def evidence_of(ctx: EngineContext) -> int:
+    """How many decisions of the current step the fleet has reported."""
+    return service_of(ctx).assess(POLICY_ID).fleet.step.requests
 
 
 def test_a_service_whose_supervisor_is_killed_leaves_no_worker_behind(start: Start) -> None:
