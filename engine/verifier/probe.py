@@ -11,6 +11,7 @@ import ssl
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 TIMEOUT_S = 4.0
@@ -30,8 +31,9 @@ def answers(path: str, client: Path, *, port: int = 8080) -> bool:
     try:
         context.load_cert_chain(client / "tls.crt", client / "tls.key")
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=TIMEOUT_S, context=context)
-        connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
+        with closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
 
