@@ -166,7 +166,7 @@ def _hints(state: ConsoleState, screen: ConsoleScreen) -> Iterator[KeyHint]:
     own = {b.action: spoken(b.key.partition(",")[0]) for b in screen.BINDINGS if isinstance(b, Binding)}
     for name, word in words.items():
         if name in own:
-            yield KeyHint(own[name], word, "")
+            yield KeyHint(own[name], word, screen.why_idle(name, state))
         elif word and (op := REGISTRY[name]).key and screen.is_hinted(op, state):
             chosen = meant(op, state)
             yield KeyHint(spoken(op.key), words[chosen.id], why_not(chosen, state, screen))

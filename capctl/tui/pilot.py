@@ -162,7 +162,7 @@ def _running(run: Activity, state: ConsoleState) -> Headline:
         return Headline("WAITING", "…", "hold", title, f"For {waited} now. Nothing is lost: it goes on by itself.")
     what = DOING.get(told.step, told.step)
     title = f"{what}: {count(told.done)} of {count(told.total)}" if told.total else what
-    waits = f"{run.waits} waits so far. " if run.waits else ""
+    waits = f"Waited {count(run.waits)}× so far. " if run.waits else ""
     safe = "Leaving the console stops it; the same run id goes on." if run.call.op.id in WORKING else ""
     return Headline("RUNNING", "…", "hold", title, f"{waits}{safe}")
 

@@ -37,6 +37,7 @@ HASHES: Final = {
     "policy_hash": ["sha3-256:" + "7c1e04bb" * 8],
     "ir_hash": ["sha3-256:" + "3fa9d210" * 8],
     "kid": ["results-2026-01"],
+    "results": ["sha3-256:" + "ab41c09e" * 8],
 }
 RULES: Final = {
     "FAIL": [("S03_audit_within_a_year", "missing_input"), ("S05_risk_acceptable", "above_maximum")],

@@ -83,7 +83,7 @@ async def test_a_wait_is_explained_and_progress_goes_on_after_it(opened: Open, m
         await pilot.pause()
         shown = text_of(app)
         assert "Writing rows: 50 of 50" in shown
-        assert "1 waits so far" in shown
+        assert "Waited 1× so far" in shown
 
 
 async def test_the_rate_and_the_rest_are_measured(opened: Open, monkeypatch: Patch) -> None:
@@ -97,7 +97,7 @@ async def test_the_rate_and_the_rest_are_measured(opened: Open, monkeypatch: Pat
         ctx.clock.advance(4)  # type: ignore[attr-defined]
         app.post_message(pilot_scenes.told(Progress("writing", 20, 50)))
         await pilot.pause()
-        assert "40%  5.0/s, 6 s left" in text_of(app)
+        assert "40 %  5.0/s, 6 s left" in text_of(app)
 
 
 async def test_a_run_is_asked_for_and_names_what_it_writes_into(opened: Open, monkeypatch: Patch) -> None:
@@ -114,7 +114,7 @@ async def test_a_run_is_asked_for_and_names_what_it_writes_into(opened: Open, mo
         await pilot.press("g", "y")
         await pilot.pause()
         assert ran == [("pilot.run", {})]
-        assert "capctl pilot run" in text_of(app)
+        assert "capctl pilot run --env demo" in text_of(app)
 
 
 @pytest.mark.parametrize("moment", [pilot_scenes.stopped, pilot_scenes.stopped_early])
@@ -144,7 +144,7 @@ async def test_a_dry_run_shows_every_row_and_needs_no_question(opened: Open, mon
         assert "50 of 50 rows would be written" in shown
         assert "FAIL 5feceb66ffc8  create  to 2027-03-14  manifest 9f02be15" in shown
         assert "IrHash        sha3-256:3fa9d210" in shown
-        assert "capctl pilot run --dry-run" in shown
+        assert "capctl pilot run --env demo --dry-run" in shown
         await pilot.press("end")
         assert "of 50" in text_of(app)
         assert "5feceb66ffc8" not in text_of(app)

@@ -85,6 +85,10 @@ class ConsoleScreen(Screen[None]):
         """Why an operation makes no sense on this screen now; empty when it does."""
         return ""
 
+    def why_idle(self, action: str, state: ConsoleState) -> str:  # noqa: ARG002 - for subclasses
+        """Why an action of the screen's own does nothing now; empty when it works."""
+        return ""
+
     def is_hinted(self, op: Operation, state: ConsoleState) -> bool:  # noqa: ARG002 - for subclasses
         """Whether an operation with a word stands on the key bar now."""
         return True

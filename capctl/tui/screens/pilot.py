@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
+from capctl.tui.availability import why_not
 from capctl.tui.bind import operation_bindings
 from capctl.tui.confirmation import Question, environment
 from capctl.tui.messages import Call
@@ -22,6 +23,7 @@ from capctl.tui.widgets.pilot_answer import PilotAnswer, PilotStages
 from capctl.tui.widgets.pilot_suppliers import PilotSuppliers
 from capctl.tui.widgets.pilot_trail import PilotTrail
 from capctl.tui.widgets.pilot_verdicts import STATUS_MARKS, PilotVerdicts
+from engine.ops.catalogue import REGISTRY
 from engine.ops.spec import Operation
 from engine.settings import PRODUCTION
 
@@ -85,10 +87,17 @@ class PilotScreen(ConsoleScreen):
         if under_way(state):
             return "One is under way; it goes on by itself."
         if refused_logon(state):
-            return "SAP refused this logon and locks users. Correct SAP_USER and SAP_PASSWORD, and start capctl again."
+            return (
+                "SAP refused this logon, and locks users. Correct SAP_USER and SAP_PASSWORD and start capctl again; "
+                ":pilot check tries once more."
+            )
         if look is not None and not look.system:
             return look.problem or "No SAP system is named: set SAP_URL and SAP_CLIENT before capctl starts."
         return ""
+
+    def why_idle(self, action: str, state: ConsoleState) -> str:
+        """A dry run talks to SAP as a run does."""
+        return why_not(REGISTRY["pilot.run"], state, self) if action == "rehearse" else ""
 
     def question(self, call: Call, state: ConsoleState) -> Question | None:
         """Name the system, the run, and what cannot happen."""

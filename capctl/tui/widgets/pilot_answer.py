@@ -70,7 +70,9 @@ def _bar(state: ConsoleState, width: int) -> Content:
         return Content.styled("─" * width, "$line")
     done, total = step.progress.done, step.progress.total
     per_s = step.per_s(state.monotonic_s)
-    note = f"  {done / total:.0%}" + (f"  {rate(per_s)}/s, {duration((total - done) / per_s)} left" if per_s else "")
+    note = f"  {done * 100 // total} %" + (
+        f"  {rate(per_s)}/s, {duration((total - done) / per_s)} left" if per_s else ""
+    )
     cells = max(0, width - len(note))
     filled = min(cells, round(done / total * cells))
     return row(

@@ -65,7 +65,7 @@ class PilotSuppliers(Panel, can_focus=True):
         look, run = look_of(state), shown_run(state)
         if look is None or run is None:
             title = heading("Suppliers", "", size.width)
-            return page([title, Content.styled("listed here once they are verified", "$muted")])
+            return page([title, Content.styled("none verified yet", "$muted")])
         known = {look.offset + i: found for i, found in enumerate(look.rows)}
         return self._drawn(run.run_id, look.matching, lambda i: _supplier(known.get(i), size.width), size)
 

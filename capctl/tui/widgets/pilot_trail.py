@@ -25,6 +25,9 @@ TIED: Final = {
 }
 """What the evidence lists, by the word for it."""
 
+ROOMY_HEIGHT: Final = 7
+"""From here on the evidence may take two lines."""
+
 TONES: Final = {"done": "$gate-open", "refused": "$gate-hold", "failed": "$gate-closed", "intent": "$muted"}
 
 
@@ -38,7 +41,7 @@ class PilotTrail(Panel):
         if look is None:
             return page(lines)
         if run is not None:
-            lines.append(_facts(look.facts).truncate(size.width, ellipsis=True))
+            lines += _facts(look.facts, size.width)[: 1 if size.height < ROOMY_HEIGHT else 2]
         own = {r.record.event.intent for r in look.trail if run and r.record.event.object == run.run_id}
         for shown in look.trail:
             mine = run is not None and (shown.record.event.object == run.run_id or shown.record.seq in own)
@@ -48,15 +51,21 @@ class PilotTrail(Panel):
         return page(lines[: size.height] if size.height else lines)
 
 
-def _facts(facts: Mapping[str, Any]) -> Content:
-    parts: list[Content] = []
+def _facts(facts: Mapping[str, Any], width: int) -> list[Content]:
+    """The evidence as pairs of word and value, on as many lines as it takes."""
+    lines: list[Content] = []
     for word, name in TIED.items():
-        values = facts.get(name) or []
+        values = [str(value) for value in facts.get(name) or ()]
+        if not values:
+            continue
+        value = values[0][:12] if name == "kid" else short_hash(values[0])
         more = f" +{len(values) - 1}" if len(values) > 1 else ""
-        if values:
-            shown = short_hash(str(values[0])) if name != "kid" else str(values[0])[:12]
-            parts += [Content.styled(f"{word} ", "$muted"), Content(f"{shown}{more}  ")]
-    return row(*parts)
+        pair = row(Content.styled(f"{word} ", "$muted"), f"{value}{more}  ")
+        if lines and lines[-1].cell_length + pair.cell_length <= width:
+            lines[-1] = row(lines[-1], pair)
+        else:
+            lines.append(pair)
+    return lines
 
 
 def _record(shown: ShownRecord, zone: tzinfo | None, *, mine: bool) -> Content:
