@@ -52,16 +52,20 @@ class _Bar:
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        bar = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        columns = (*bar, TextColumn("{task.fields[message]}", markup=False))
         display = RichProgress(*columns, console=Console(stderr=True), transient=True)
         display.start()
         self._close = display.stop
-        task = display.add_task("", total=None)
+        task = display.add_task("", total=None, message="")
 
         def show(progress: Progress) -> None:
             if progress.output:
                 display.console.print(printable(progress.output), markup=False, highlight=False, soft_wrap=True)
                 return
-            display.update(task, description=progress.step, completed=progress.done, total=progress.total)
+            message = printable(progress.message)
+            display.update(
+                task, description=progress.step, completed=progress.done, total=progress.total, message=message
+            )
 
         return show

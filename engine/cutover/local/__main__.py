@@ -33,6 +33,9 @@ CONNECTIONS = 1000
 def main(arguments: list[str] | None = None) -> int:
     """Supervise until SIGTERM; 0 when it ended in order, 5 when it could not start, 6 when another one runs."""
     options = _parser().parse_args(arguments)
+    if options.detach and os.fork():
+        # Whoever started it waits for this process only; the one that goes on belongs to nobody.
+        os._exit(0)
     try:
         settings = load({"env": options.env, "state_dir": options.state})
         options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="state directory of the environment")
     parser.add_argument("--env", required=True, help="name of the environment")
     parser.add_argument("--folder", type=Path, required=True, help="where the documents and logs are")
+    parser.add_argument("--detach", action="store_true", help="go on in the background, without a parent")
     parser.add_argument("--port", type=int, default=0, help="of the proxy; 0 takes a free one")
     return parser
 

@@ -11,6 +11,7 @@ What is killed between two steps goes on serving as it did; the next `apply` or 
 
 from __future__ import annotations
 
+import select
 import subprocess
 import time
 from collections.abc import Callable
@@ -306,18 +307,11 @@ class LocalTarget:
         logs = self.folder / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         where = ("--state", str(self._settings.state_dir), "--env", self._settings.env, "--folder", str(self.folder))
-        with (logs / "supervisor.log").open("ab") as log:
-            # A session of its own: it outlives this command, as a cluster does.
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                module_command("engine.cutover.local", *where, "--port", str(ledger.port)),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = module_command("engine.cutover.local", *where, "--port", str(ledger.port), "--detach")
         gives_up = self._clock.monotonic() + START_S
-        while not (found := Found.read(self.folder)).is_alive or found.supervisor is None:
-            if process.poll() is not None or self._clock.monotonic() > gives_up:
+        started = _started_in_background(command, logs / "supervisor.log")
+        while not (started and (found := Found.read(self.folder)).is_alive):
+            if not started or self._clock.monotonic() > gives_up:
                 raise Unavailable("local.no_supervisor", "The local supervisor did not start", "See local/logs.")
             self._sleep(LOOK_S)
         return ledger.keep(port=int(found.url.rpartition(":")[2]))
@@ -327,6 +321,22 @@ class LocalTarget:
 
     def _emit(self, emit: Emit, done: int, message: str) -> None:
         emit(Progress(STEPS[min(done, len(STEPS) - 1)], done, len(STEPS), message))
+
+
+def _started_in_background(command: list[str], log: Path) -> bool:
+    """Start a program that detaches itself and announces on stdout that it answers; whether it did.
+
+    A session of its own: it outlives this command, as a cluster does.
+    """
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        answers, _, _ = select.select([process.stdout], [], [], START_S)
+        return bool(answers) and bool(process.stdout.readline())
 
 
 def _resumable(ledger: ReleaseLedger, plan: LocalPlan) -> LocalRevision | None:
