@@ -43,7 +43,8 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._has_begun:
+        # Bytes end uvicorn's timer for idle connections, also those of a request that was answered before they came.
+        if not self._has_begun and not self._is_answered():
             self._disarm()
         elif self._timer is None and not self.transport.is_closing():
             self._timer = self.loop.call_later(self.arrival_s, self._give_up)
@@ -66,7 +67,7 @@ class PunctualProtocol(HttpToolsProtocol):
         self._timer = None
         cycle = self._latest()
         in_body = cycle is not None and cycle.scope is self.scope
-        if cycle is None or cycle.response_complete:
+        if cycle is None or self._is_answered():
             if self._has_begun and not in_body:
                 self.transport.write(_answer())
             self.transport.close()
@@ -78,6 +79,11 @@ class PunctualProtocol(HttpToolsProtocol):
         else:
             # The head of the next request is late; the answer to the one before goes first.
             self._timer = self.loop.call_later(self.arrival_s, self._give_up)
+
+    def _is_answered(self) -> bool:
+        """Whether nothing waits for an answer."""
+        cycle = self._latest()
+        return cycle is None or cycle.response_complete
 
     def _latest(self) -> RequestResponseCycle | None:
         """The latest request whose head is complete; uvicorn's annotation conceals that there may be none."""

@@ -10,6 +10,7 @@ from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
 from engine.trust import ResponseSigner
 from engine.verifier.access import Access
+from engine.verifier.arrival import TOO_SLOW
 from engine.verifier.auth.scopes import Scope as TokenScope
 from engine.verifier.body import ClientGone, read_json_object
 from engine.verifier.front import send_body, send_problem
@@ -69,7 +70,8 @@ class VerifyEndpoint:
             status, result = 499, "rejected"
         finally:
             # An exception nobody expected passes through here as the 500 that the front door makes of it.
-            if admitted or status >= 500:
+            # One that never arrived whole took its caller's time: as latency it would let any caller close the gate.
+            if (admitted and status != TOO_SLOW.status) or status >= 500:
                 elapsed = monotonic() - started
                 self._runtime.recorder.record_http(status, elapsed)
                 self._metrics.observe(result if status < 500 else "error", elapsed)

@@ -94,6 +94,16 @@ async def test_a_body_that_drips_gains_no_time(talk: Talk, head: bytes) -> None:
     assert problem(await talk(head, *[b" "] * 25))["code"] == "http.too_slow"
 
 
+async def test_a_caller_cannot_close_the_gate_by_being_slow(talk: Talk, head: bytes, runtime: Runtime) -> None:
+    """What never arrived is no latency of this service, and no traffic."""
+    problem(await talk(head, b"{"))
+    samples = runtime.recorder.samples("r1", runtime.clock.now())
+    assert sum(sample.step_traffic.requests for sample in samples) == 0
+    await talk(head.replace(b"application/json", b"text/plain\r\nconnection: close"), b" " * 100)
+    samples = runtime.recorder.samples("r1", runtime.clock.now())
+    assert max(sample.step_traffic.requests for sample in samples) == 1, "what arrived and was refused is"
+
+
 async def test_a_chunked_body_that_never_ends_is_given_up(talk: Talk, head: bytes) -> None:
     chunked = head.replace(b"content-length: 100", b"transfer-encoding: chunked")
     assert problem(await talk(chunked, b"1\r\n{\r\n"))["code"] == "http.too_slow"
@@ -110,6 +120,12 @@ async def test_a_connection_that_says_nothing_is_closed_without_a_word(talk: Tal
 async def test_a_refused_request_keeps_no_connection_by_its_body(talk: Talk, head: bytes) -> None:
     """The answer is sent before the body came; whoever goes on dripping it is cut off."""
     answer = await talk(head.replace(b"application/json", b"text/plain"), b"{")
+    assert answer.startswith(b"HTTP/1.1 415 ")
+
+
+async def test_a_connection_is_not_kept_for_ever_by_a_body_that_came_after_its_answer(talk: Talk, head: bytes) -> None:
+    """Uvicorn forgets the idle time of such a connection."""
+    answer = await talk(head.replace(b"application/json", b"text/plain"), b" " * 100)
     assert answer.startswith(b"HTTP/1.1 415 ")
 
 
