@@ -19,9 +19,12 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.demo import DemoWorld, run_script
+from engine.demo.access import read_sap
 from engine.demo.seed import POLICY_ID, demo_plan, service_of
 from engine.drift.gate import Answer
 from engine.errors import Unavailable
+from engine.ops.catalogue import REGISTRY
+from engine.ops.run import run
 from engine.rollout.assessment import assess
 from engine.verifier.supervision import Child, module_command
 
@@ -158,6 +161,28 @@ def test_a_killed_generator_comes_back(world: DemoWorld) -> None:
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
     _until(lambda: world.pids["traffic"] not in (None, killed))
+
+
+@pytest.mark.crash
+def test_a_pilot_works_out_of_the_box_and_a_killed_sap_comes_back(world: DemoWorld) -> None:
+    """Suppliers are pulled from the simulated SAP that any process finds, and written once, kill -9 in between."""
+    _until(lambda: bool(read_sap(world.state_dir)))
+    url, killed = read_sap(world.state_dir), world.pids["sap"]
+    first = run(REGISTRY["pilot.run"], world.ctx, run_id="RUN_1")
+    assert first.proof == "50/50 written, 0 duplicates, read back and equal"
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    _until(lambda: world.pids["sap"] not in (None, killed) and read_sap(world.state_dir) == url)
+    assert run(REGISTRY["pilot.run"], world.ctx, run_id="RUN_1").created == 0
+
+
+@pytest.mark.crash
+def test_the_simulated_sap_ends_with_the_demonstration(tmp_path: Path) -> None:
+    """Neither its process nor its address is left behind, and a pilot then brings its own."""
+    with DemoWorld(tmp_path / "demo", plan=demo_plan(hold_s=0), rate=0.0) as world:
+        _until(lambda: bool(read_sap(world.state_dir)))
+    assert not _processes_of(tmp_path / "demo" / "sap" / "simulator.sqlite")
+    assert read_sap(tmp_path / "demo") == ""
 
 
 def test_the_rate_is_followed_while_running(world: DemoWorld) -> None:
