@@ -17,6 +17,7 @@ from engine.faces import lazy_face
 
 if TYPE_CHECKING:
     from engine.recovery.backup import BackupMade, create_backup
+    from engine.recovery.drill import DrillReport, KeptBackup, drill_restore
     from engine.recovery.encryption import generate_identity, read_identities, recipient_of
     from engine.recovery.listing import ListedBackup, list_backups
     from engine.recovery.manifest import Manifest
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackupMade",
+    "DrillReport",
+    "KeptBackup",
     "ListedBackup",
     "Manifest",
     "OpenedBackup",
     "Restored",
     "Trust",
     "create_backup",
+    "drill_restore",
     "generate_identity",
     "list_backups",
     "open_backup",
@@ -44,12 +48,15 @@ __getattr__ = lazy_face(
     __name__,
     {
         "BackupMade": "backup",
+        "DrillReport": "drill",
+        "KeptBackup": "drill",
         "ListedBackup": "listing",
         "Manifest": "manifest",
         "OpenedBackup": "opening",
         "Restored": "restore",
         "Trust": "trust",
         "create_backup": "backup",
+        "drill_restore": "drill",
         "generate_identity": "encryption",
         "list_backups": "listing",
         "open_backup": "opening",

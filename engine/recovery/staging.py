@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.recovery.disk import told
@@ -28,12 +28,9 @@ def staging(parent: Path, label: str) -> Iterator[Path]:
     Raises:
         Unavailable: It cannot be made.
     """
-    with told("A folder for unfinished work"), _locked(parent):
+    with told("A folder for unfinished work"):
         _sweep(parent, label)
-        path = parent / f".{label}.{secrets.token_hex(8)}"
-        os.mkdir(path, 0o700)  # noqa: PTH102 - beside the other calls that a failing disk is simulated at
-        owner = _open(path)
-        fcntl.flock(owner, fcntl.LOCK_EX)
+        path, owner = _make(parent, label)
     try:
         yield path
     finally:
@@ -41,20 +38,26 @@ def staging(parent: Path, label: str) -> Iterator[Path]:
         os.close(owner)
 
 
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep other processes from sweeping a folder that was made and is not locked yet."""
-    descriptor = _open(directory)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _make(parent: Path, label: str) -> tuple[Path, int]:
+    """Make a folder and lock it."""
+    while True:
+        path = parent / f".{label}.{secrets.token_hex(8)}"
+        os.mkdir(path, 0o700)  # noqa: PTH102 - beside the other calls that a failing disk is simulated at
+        # Somebody who sweeps may take it for abandoned before it is locked; then it is gone, and made again.
+        with suppress(FileNotFoundError):
+            owner = _open(path)
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            if path.exists():
+                return path, owner
+            os.close(owner)
 
 
 def _sweep(parent: Path, label: str) -> None:
     for left in parent.glob(f".{label}.*"):
-        descriptor = _open(left)
+        try:
+            descriptor = _open(left)
+        except FileNotFoundError:  # swept by somebody else
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -36,7 +36,8 @@ class Child(threading.Thread):
         log_dir: Where what it writes to stderr goes; None: where this process writes its own.
         clock: Times how long it ran.
         on_line: Gets the first line it writes to stdout, each time it starts; None when it writes none.
-        environ: Variables it gets beside those of this process.
+        environ: Variables it gets beside the inherited ones.
+        inherited: Which variables it inherits; None: those of this process.
         pass_fds: Descriptors it inherits.
     """
 
@@ -49,6 +50,7 @@ class Child(threading.Thread):
         clock: Clock,
         on_line: Callable[[str], None] | None = None,
         environ: Mapping[str, str] | None = None,
+        inherited: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
     ) -> None:
         super().__init__(name=f"supervise-{name}", daemon=True)
@@ -57,7 +59,7 @@ class Child(threading.Thread):
         self._log = log_dir / f"{name}.log" if log_dir else None
         self._clock = clock
         self._on_line = on_line
-        self._environ = {**os.environ, **(environ or {})}
+        self._environ = {**(os.environ if inherited is None else inherited), **(environ or {})}
         self._pass_fds = tuple(pass_fds)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
