@@ -165,6 +165,10 @@ class KeyringStore(Protocol):
         """The envelopes of the versions above one, oldest first."""
         ...
 
+    def keyring_version(self) -> int:
+        """The newest version, unverified; 0 where there is none. Cheap: poll it."""
+        ...
+
     def commit_keyring(self, envelope: bytes, *, version: int, audit: AuditEvent, at: datetime) -> None:
         """Add a version together with its audit record, in one transaction.
 

@@ -15,7 +15,9 @@ from engine.ops.results.pilot import VERDICTS, RuleCount, VerifiedContext
 from engine.ops.target import policy_id
 from engine.ports import ReferenceSetEntry
 from engine.sap.pseudonym import key_id_of
-from engine.trust import FileSigner, VerifiedResult, to_jwks, verify_result
+from engine.trust import VerifiedResult, to_jwks, verify_result
+from engine.trust.custody import custody_of
+from engine.trust.responding import RingSigner
 
 if TYPE_CHECKING:
     import httpx
@@ -151,10 +153,8 @@ class _WithShippedLists:
         return self._sets[root]
 
 
-def _own_signer(ctx: EngineContext) -> FileSigner:
-    from engine.trust.passphrase import read_passphrase
-
-    return FileSigner.open(ctx.settings, passphrase=read_passphrase(ctx.settings, os.environ))
+def _own_signer(ctx: EngineContext) -> RingSigner:
+    return RingSigner.open(custody_of(ctx), ctx.clock)
 
 
 def _ask(url: str, request: Mapping[str, Any]) -> bytes:

@@ -21,13 +21,18 @@ def versions(connection: sqlite3.Connection, *, after: int) -> Sequence[bytes]:
     return [bytes(envelope) for (envelope,) in rows]
 
 
+def newest(connection: sqlite3.Connection) -> int:
+    """The newest version; 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(version), 0) FROM keyring").fetchone()[0])
+
+
 def check_next(connection: sqlite3.Connection, version: int) -> None:
     """Refuse a version that does not follow the newest one. Raises Conflict."""
-    (newest,) = connection.execute("SELECT coalesce(max(version), 0) FROM keyring").fetchone()
-    if version != newest + 1:
+    stored = newest(connection)
+    if version != stored + 1:
         raise Conflict(
             "keys.revision_conflict",
-            f"Somebody else changed the keyring meanwhile: it is at version {newest}",
+            f"Somebody else changed the keyring meanwhile: it is at version {stored}",
             "Look again (capctl keys status), then decide anew.",
         )
 

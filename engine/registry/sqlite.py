@@ -225,6 +225,10 @@ class SqliteStore:
         with self._reading() as connection:
             return keyrings.versions(connection, after=after)
 
+    def keyring_version(self) -> int:
+        with self._reading() as connection:
+            return keyrings.newest(connection)
+
     def commit_keyring(self, envelope: bytes, *, version: int, audit: AuditEvent, at: datetime) -> None:
         with self._writing() as connection:
             keyrings.check_next(connection, version)

@@ -1,6 +1,6 @@
 """Keys, key ids, and signatures over verification results.
 
-    signer = FileSigner.open(settings)
+    signer = ResultSigner.open(settings)
     signed = signer.sign(document)                  # signed.to_document() goes to the client
     jwks = to_jwks(signer.public_keys())            # /.well-known/jwks.json
     result = verify_result(received, jwks, now=clock.now())
@@ -17,17 +17,20 @@ from engine.faces import lazy_face
 if TYPE_CHECKING:
     from engine.trust.jwk import KeyState, PublicKey, parse_jwks, thumbprint, to_jwks
     from engine.trust.keyfile import KeyPurpose, open_private_key
-    from engine.trust.signing import CompactSigner, FileSigner, ResponseSigner, SignedResult
+    from engine.trust.signer import KeySigner, Signer
+    from engine.trust.signing import CompactSigner, ResponseSigner, ResultSigner, SignedResult
     from engine.trust.verifying import VerifiedResult, verify_result
 
 __all__ = [
     "CompactSigner",
-    "FileSigner",
     "KeyPurpose",
+    "KeySigner",
     "KeyState",
     "PublicKey",
     "ResponseSigner",
+    "ResultSigner",
     "SignedResult",
+    "Signer",
     "VerifiedResult",
     "open_private_key",
     "parse_jwks",
@@ -40,12 +43,14 @@ __getattr__ = lazy_face(
     __name__,
     {
         "CompactSigner": "signing",
-        "FileSigner": "signing",
+        "ResultSigner": "signing",
         "KeyPurpose": "keyfile",
+        "KeySigner": "signer",
         "KeyState": "jwk",
         "PublicKey": "jwk",
         "ResponseSigner": "signing",
         "SignedResult": "signing",
+        "Signer": "signer",
         "VerifiedResult": "verifying",
         "open_private_key": "keyfile",
         "parse_jwks": "jwk",

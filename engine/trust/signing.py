@@ -14,20 +14,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from engine.canonical import canonical_json
-from engine.errors import InvalidInput, Refused
-from engine.trust.jwk import KeyState, PublicKey
+from engine.errors import InvalidInput
+from engine.trust.jwk import PublicKey
 from engine.trust.jws import ED25519, encode_segment
-from engine.trust.keyfile import KeyPurpose, open_private_key
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from engine.settings import Settings
+from engine.trust.signer import Signer
 
 RESULT_TYPE = "capctl-verify+jwt"
 """The `typ` of a signed verification result; keeps it from being taken for an access token (RFC 8725, 3.11)."""
@@ -46,13 +41,13 @@ class CompactSigner:
     """Writes compact JWS with one Ed25519 key and one fixed header.
 
     Args:
-        key: The private key.
+        signer: Holds the private key.
         typ: The `typ` of everything it signs.
     """
 
-    def __init__(self, key: Ed25519PrivateKey, *, typ: str) -> None:
-        self._sign = key.sign
-        self.public_key = PublicKey(key.public_key().public_bytes_raw(), KeyState.ACTIVE)
+    def __init__(self, signer: Signer, *, typ: str) -> None:
+        self._sign = signer.sign
+        self.public_key = signer.public_key
         self.kid = self.public_key.kid
         self._protected = encode_segment(canonical_json({"alg": ED25519, "kid": self.kid, "typ": typ}))
 
@@ -126,31 +121,15 @@ def _write_plain(document: Mapping[str, Any]) -> bytes:
         return canonical_json(document)
 
 
-class FileSigner:
-    """A `ResponseSigner` whose key lies in a file."""
+class ResultSigner:
+    """A `ResponseSigner` with one key.
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._signer = CompactSigner(key, typ=RESULT_TYPE)
+    Args:
+        signer: Holds the private half.
+    """
 
-    @classmethod
-    def open(cls, settings: Settings, *, passphrase: bytes | None = None) -> FileSigner:
-        """Open the response key of an environment; make it where there is none.
-
-        Args:
-            settings: Names the state directory, and whether this is production.
-            passphrase: Encrypts the file. Development may do without.
-
-        Raises:
-            Refused: Production without a passphrase, or the file is not safe (see `keyfile`).
-            Unavailable: The file cannot be read or written.
-        """
-        if settings.is_production and not passphrase:
-            raise Refused(
-                "trust.passphrase_required",
-                "The response key must be encrypted in production",
-                "Give a passphrase for it, from the environment or a file with mode 0600.",
-            )
-        return cls(open_private_key(settings.state_dir, KeyPurpose.RESPONSE, passphrase=passphrase or None))
+    def __init__(self, signer: Signer) -> None:
+        self._signer = CompactSigner(signer, typ=RESULT_TYPE)
 
     @property
     def kid(self) -> str:

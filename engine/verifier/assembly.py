@@ -15,8 +15,9 @@ from engine.errors import InvalidInput
 from engine.service_settings import DEFAULT_AUDIENCE
 from engine.settings import Settings
 from engine.telemetry.security import SecurityMetrics
-from engine.trust import FileSigner
+from engine.trust.custody import custody_of
 from engine.trust.passphrase import read_passphrase
+from engine.trust.responding import RingSigner
 from engine.verifier.access import Access
 from engine.verifier.app import build_app
 from engine.verifier.auth import AuthReason, EmbeddedIssuer, HttpFetcher, IssuerConfig, RateLimiter, TokenVerifier
@@ -75,10 +76,12 @@ def assemble(
         fetch=fetch,
         on_signature=security.verified,
     )
+    signer = RingSigner.open(custody_of(ctx, environ), ctx.clock)
+    runtime.keys = signer
     app = build_app(
         runtime,
         access=Access(tokens, limiter=limiter_of(settings, ctx.clock), metrics=security),
-        signer=FileSigner.open(settings, passphrase=passphrase),
+        signer=signer,
         security=security,
         hosts=known_hosts(settings),
         drift_gate=drift_gate,

@@ -15,6 +15,8 @@ STORE_NOT_WRITABLE = "STORE_NOT_WRITABLE"
 NO_POLICIES = "NO_POLICIES"
 ROLLOUT_UNKNOWN = "ROLLOUT_UNKNOWN"
 DRIFT_GATE = "DRIFT_GATE"
+KEYS_UNUSABLE = "KEYS_UNUSABLE"
+POLICY_NOT_SIGNED = "POLICY_NOT_SIGNED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ def check_ready(runtime: Runtime, *, drift_gate: bool) -> ReadyReport:
         STORE_UNREACHABLE: "refresh" in health.faults,
         STARTING: serving is None,
         NO_POLICIES: serving is not None and not policies,
+        # Without the registry there is no keyring either: one reason is enough.
+        KEYS_UNUSABLE: "keys" in health.faults and "refresh" not in health.faults,
+        POLICY_NOT_SIGNED: serving is not None and bool(serving.refused),
         ROLLOUT_UNKNOWN: any(served.problem for served in policies),
         DRIFT_GATE: drift_gate and any(report.answer is Answer.CLOSED for report in runtime.gates.values()),
     }
-    warnings = (STORE_NOT_WRITABLE,) if health.faults.keys() - {"refresh"} else ()
+    warnings = (STORE_NOT_WRITABLE,) if health.faults.keys() - {"refresh", "keys"} else ()
     return ReadyReport(runtime.ctx.env, tuple(code for code, holds in found.items() if holds), warnings)

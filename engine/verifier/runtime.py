@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from engine.clock import Clock
 from engine.context import EngineContext
@@ -19,6 +19,7 @@ from engine.drift.gate import GateReport
 from engine.drift.recorder import DriftRecorder
 from engine.drift.sample import ReplicaSample
 from engine.errors import EngineError
+from engine.ports import ReplicaKeys
 from engine.rollout.service import RolloutService
 from engine.rollout.steward import Steward
 from engine.verifier.failures import describe
@@ -32,6 +33,8 @@ AA_EVERY: Final = 64
 REFRESH_S: Final = 0.2
 REPORT_S: Final = 0.5
 LOOK_S: Final = 1.0
+REPORT_KEYS_S: Final = 10.0
+"""How often a verifier says which keyring it goes by; a new one it reports at once."""
 
 _log = logging.getLogger("capctl.verifier")
 
@@ -41,8 +44,16 @@ class Health:
     """How well this verifier knows what it should serve."""
 
     faults: Mapping[str, str] = field(default_factory=dict)
-    """What cannot be done with the store at present (`refresh`, `report`, `look`), and the code of the error why."""
+    """What cannot be done with the store at present (`refresh`, `keys`, `report`, `look`), and the error's code."""
     draining: bool = False
+
+
+class KeyFollower(Protocol):
+    """Goes by the newest keyring."""
+
+    def follow(self) -> int:
+        """Catch up with the keyring, and say which version that is. Raises what the keyring's keeper raises."""
+        ...
 
 
 class Runtime:
@@ -63,6 +74,10 @@ class Runtime:
         self.gates: Mapping[str, GateReport] = {}
         """What each rollout's gate said at the last look."""
         self.health = Health()
+        self.keys: KeyFollower | None = None
+        """Who signs results; told to keep up with the keyring, and reported on to the store."""
+        self._keyring = ReplicaKeys(replica, 0, ctx.clock.now())
+        self._keyring_reported = float("-inf")
         self.started_at = ctx.clock.now()
         self._since_aa = 0
 
@@ -84,8 +99,19 @@ class Runtime:
             self.recorder.record_self_check(served.entry.policy_id, agreed=agrees, step_id=served.step_id)
 
     def refresh(self) -> None:
-        """Catch up with the store if it has changed."""
+        """Catch up with the store and with the keyring, if they have changed."""
         self._with_store("refresh", self._refresh)
+        self._with_store("keys", self._follow_keys)
+
+    def _follow_keys(self) -> None:
+        if self.keys is None:
+            return
+        version, now = self.keys.follow(), self.clock.monotonic()
+        # What is reported is what is gone by: a rotation waits for it.
+        if version != self._keyring.keyring_version or now - self._keyring_reported >= REPORT_KEYS_S:
+            self._keyring = ReplicaKeys(self.replica, version, self.clock.now())
+            self.ctx.store.report_keys(self._keyring)
+            self._keyring_reported = now
 
     def _refresh(self) -> None:
         before = self.serving
@@ -128,6 +154,8 @@ class Runtime:
         """Report a last time and let go of the store."""
         self.report()
         try:
+            if self.keys is not None:
+                self.ctx.store.forget_replica(self.replica)
             self.ctx.store.close()
         except EngineError as error:
             _log.warning("the store did not close: %s", error.code)

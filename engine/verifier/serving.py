@@ -6,13 +6,14 @@ not change (a list of a million members, a compiled policy) is carried over from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from engine.decision.bucketing import BUCKET_VERSION
 from engine.decision.decider import Decider
-from engine.errors import NotFound
+from engine.errors import NotFound, Refused
 from engine.policy.ir import PolicyIR
 from engine.ports import PublishedPolicy, Store
 from engine.rollout.state import FULL, RolloutState
@@ -60,10 +61,14 @@ class Serving:
     """The store's version token when it was read."""
     policies: Mapping[str, ServedPolicy] = field(default_factory=dict)
     sets: ReferenceSets = field(default_factory=dict)
+    keyring: int = 0
+    """The keyring's version when it was read."""
+    refused: tuple[str, ...] = ()
+    """Policies and lists that are kept and not served, because they are not what was signed."""
 
 
 def load_serving(store: Store, before: Serving | None, *, ceiling: int = FULL) -> Serving:
-    """Read what is to be served, reusing what `before` holds unchanged.
+    """Read what is to be served, reusing what `before` holds unchanged; under a new keyring everything is read anew.
 
     Args:
         store: Where it is kept.
@@ -74,16 +79,38 @@ def load_serving(store: Store, before: Serving | None, *, ceiling: int = FULL) -
         Unavailable: The store cannot be read, or a document in it is damaged.
     """
     # The token comes first: a change that slips in behind it is seen at the next look, never missed.
-    version = store.version_token()
-    known = before.sets if before else {}
-    sets = {entry.root: known.get(entry.root) or store.reference_set(entry.root) for entry in store.reference_sets()}
+    version, keyring = store.version_token(), store.keyring_version()
+    if before is not None and before.keyring != keyring:
+        before = None
+    refused: list[str] = []
+    sets = _sets(store, before.sets if before else {}, refused)
     same_sets = before is not None and sets.keys() == before.sets.keys()
     rollouts = {state.policy_id: state for state in store.rollouts()}
     policies = {}
     for entry in store.policies():
         served = before.policies.get(entry.policy_id) if before and same_sets else None
-        policies[entry.policy_id] = _serve(store, entry, rollouts.get(entry.policy_id), sets, served, ceiling=ceiling)
-    return Serving(version, policies, sets)
+        with _noted(entry.policy_id, refused):
+            policies[entry.policy_id] = _serve(
+                store, entry, rollouts.get(entry.policy_id), sets, served, ceiling=ceiling
+            )
+    return Serving(version, policies, sets, keyring, tuple(refused))
+
+
+def _sets(store: Store, known: ReferenceSets, refused: list[str]) -> ReferenceSets:
+    sets = {}
+    for entry in store.reference_sets():
+        with _noted(entry.root, refused):
+            sets[entry.root] = known.get(entry.root) or store.reference_set(entry.root)
+    return sets
+
+
+@contextmanager
+def _noted(subject: str, refused: list[str]) -> Iterator[None]:
+    """Go on without what is not what was signed: one bad row must not take everything else away."""
+    try:
+        yield
+    except Refused:
+        refused.append(subject)
 
 
 def _serve(
@@ -99,7 +126,7 @@ def _serve(
         return ServedPolicy(entry, before.decider, rollout, ceiling=ceiling)
     candidate, problem = _candidate(store, rollout)
     salt = rollout.salt if rollout else b""
-    decider = Decider(store.ir(entry.ir_hash), sets, salt=salt, candidate=candidate)
+    decider = Decider(store.policy(entry.policy_id), sets, salt=salt, candidate=candidate)
     return ServedPolicy(entry, decider, rollout, problem, ceiling)
 
 

@@ -22,7 +22,7 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from engine.canonical import canonical_json
 from engine.clock import SystemClock
-from engine.trust import FileSigner, to_jwks, verify_result
+from engine.trust import KeySigner, ResultSigner, to_jwks, verify_result
 from engine.trust.jws import encode_segment
 from engine.verifier.auth import IssuerConfig, RateLimiter, Scope, TokenVerifier
 
@@ -178,7 +178,7 @@ def _cold(verifier: TokenVerifier, token: bytes) -> Callable[[], object]:
 
 def _signing_rows() -> list[Row]:
     key = Ed25519PrivateKey.generate()
-    signer, now = FileSigner(key), SystemClock().now()
+    signer, now = ResultSigner(KeySigner(key)), SystemClock().now()
     signed = signer.sign(RESULT)
     jwks, document = to_jwks(signer.public_keys()), signed.to_document()
     message = signed.token.rpartition(".")[0].encode()

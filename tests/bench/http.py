@@ -35,7 +35,8 @@ from engine.demo.connection import ConnectionPool
 from engine.rollout.plan import parse_gate, plan_of_percents
 from engine.rollout.service import RolloutService
 from engine.settings import Settings
-from engine.trust import FileSigner
+from engine.trust.custody import custody_of
+from engine.trust.responding import RingSigner
 from engine.verifier.assembly import issuer_of
 from engine.verifier.auth import TokenVerifier
 from engine.verifier.auth.scopes import Scope
@@ -231,7 +232,7 @@ def _stages(settings: Settings, body: bytes, token: str) -> str:
     tokens = TokenVerifier([issuer_of(settings, ctx.clock)], clock=ctx.clock, pseudonymise=str)
     headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {token}".encode())]
     asyncio.run(tokens.authenticate(headers, Scope.VERIFY_RUN))
-    signer, now = FileSigner.open(settings), ctx.clock.now()
+    signer, now = RingSigner.open(custody_of(ctx), ctx.clock), ctx.clock.now()
     document = strict_json_at_once(body)
     context = check_context(document["context"])
     verification = verify(document, runtime.serving, now)

@@ -15,7 +15,7 @@ from engine.canonical import canonical_json
 from engine.clock import Clock
 from engine.errors import InvalidInput, Refused
 from engine.service_settings import DEFAULT_AUDIENCE
-from engine.trust import CompactSigner, KeyPurpose, open_private_key, to_jwks
+from engine.trust import CompactSigner, KeyPurpose, KeySigner, open_private_key, to_jwks
 from engine.verifier.auth.config import IssuerConfig
 from engine.verifier.auth.scopes import Scope
 
@@ -41,7 +41,7 @@ class EmbeddedIssuer:
     def __init__(
         self, key: Ed25519PrivateKey, *, clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom
     ) -> None:
-        self._signer = CompactSigner(key, typ="at+jwt")
+        self._signer = CompactSigner(KeySigner(key), typ="at+jwt")
         self._clock = clock
         self._random_bytes = random_bytes
 

@@ -15,6 +15,8 @@ REASONS = (
     readiness.DRAINING,
     readiness.STORE_UNREACHABLE,
     readiness.NO_POLICIES,
+    readiness.KEYS_UNUSABLE,
+    readiness.POLICY_NOT_SIGNED,
     readiness.ROLLOUT_UNKNOWN,
     readiness.DRIFT_GATE,
 )

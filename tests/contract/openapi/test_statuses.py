@@ -13,7 +13,7 @@ from starlette.types import Scope as AsgiScope
 
 from engine.canonical import canonical_json
 from engine.demo.seed import POLICY_ID
-from engine.trust import CompactSigner
+from engine.trust import CompactSigner, KeySigner
 from engine.verifier.arrival import ARRIVED_LATE
 from engine.verifier.auth import Scope
 from engine.verifier.body import MAX_BODY_BYTES
@@ -86,7 +86,7 @@ class Asking:
             auth_jwks_url=f"{ISSUER}/keys",
             metrics_exposed=True,
         )
-        signer = CompactSigner(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32), typ="at+jwt")
+        signer = CompactSigner(KeySigner(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)), typ="at+jwt")
         token = signer.compact(canonical_json({"iss": ISSUER, "aud": "verifier"}))
         return self.send(by, headers={"authorization": f"Bearer {token}"})
 

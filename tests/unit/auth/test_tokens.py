@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine.clock import ManualClock
 from engine.errors import InvalidInput
-from engine.trust import CompactSigner
+from engine.trust import CompactSigner, KeySigner
 from engine.trust.jws import JwsProblem, encode_segment
 from engine.verifier.auth import AuthError, AuthReason, IssuerConfig, Scope, TokenVerifier
 from engine.verifier.auth.claims import check_claims
@@ -358,7 +358,7 @@ async def test_a_signed_result_is_no_access_token(verifier: TokenVerifier, forge
     """Not even under the issuer's own key: the type keeps the two apart."""
     claims = json.dumps({"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "exp": 1767229200}).encode()
     assert (
-        await outcome(verifier, CompactSigner(forge.ed, typ="capctl-verify+jwt").compact(claims).encode())
+        await outcome(verifier, CompactSigner(KeySigner(forge.ed), typ="capctl-verify+jwt").compact(claims).encode())
         is AuthReason.TYPE
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.trust import FileSigner, to_jwks
+from engine.trust import KeySigner, ResultSigner, to_jwks
 
 VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
 
@@ -34,12 +34,12 @@ def private_key() -> Ed25519PrivateKey:
 
 
 @pytest.fixture(scope="session")
-def signer(private_key: Ed25519PrivateKey) -> FileSigner:
-    return FileSigner(private_key)
+def signer(private_key: Ed25519PrivateKey) -> ResultSigner:
+    return ResultSigner(KeySigner(private_key))
 
 
 @pytest.fixture
-def jwks(signer: FileSigner) -> dict[str, Any]:
+def jwks(signer: ResultSigner) -> dict[str, Any]:
     return to_jwks(signer.public_keys())
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
 
 from engine.errors import EngineError, InvalidInput, Refused
-from engine.trust import FileSigner, KeyState, PublicKey, parse_jwks, thumbprint, to_jwks
+from engine.trust import KeyState, PublicKey, ResultSigner, parse_jwks, thumbprint, to_jwks
 from engine.trust.edwards import is_sound_public_key
 from engine.trust.jws import decode_segment, encode_segment
 
@@ -85,13 +85,13 @@ def test_the_key_id_is_the_thumbprint_of_rfc_8037() -> None:
     assert thumbprint(raw) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 
-def test_another_library_gives_the_same_key_id(signer: FileSigner, jwks: dict[str, Any]) -> None:
+def test_another_library_gives_the_same_key_id(signer: ResultSigner, jwks: dict[str, Any]) -> None:
     [entry] = jwks["keys"]
     members = {name: entry[name] for name in ("kty", "crv", "x", "alg", "use")}
     assert OKPKey.import_key(members).thumbprint() == signer.kid == entry["kid"]
 
 
-def test_a_key_set_survives_publication(signer: FileSigner, now: datetime) -> None:
+def test_a_key_set_survives_publication(signer: ResultSigner, now: datetime) -> None:
     """States and ends are part of what is published, and come back equal."""
     raw = signer.public_keys()[0].raw
     for key in (PublicKey(raw), PublicKey(raw, KeyState.RETIRING, now), PublicKey(raw, KeyState.RETIRED)):
@@ -99,17 +99,17 @@ def test_a_key_set_survives_publication(signer: FileSigner, now: datetime) -> No
         assert parse_jwks(document) == {signer.kid: key}
 
 
-def test_a_key_is_refused_from_the_very_instant_of_its_end(signer: FileSigner, now: datetime) -> None:
+def test_a_key_is_refused_from_the_very_instant_of_its_end(signer: ResultSigner, now: datetime) -> None:
     key = PublicKey(signer.public_keys()[0].raw, KeyState.RETIRING, verify_until=now)
     assert key.accepts(now - timedelta(microseconds=1))
     assert not key.accepts(now)
 
 
-def test_a_retired_key_is_refused_whatever_its_end(signer: FileSigner, now: datetime) -> None:
+def test_a_retired_key_is_refused_whatever_its_end(signer: ResultSigner, now: datetime) -> None:
     assert not PublicKey(signer.public_keys()[0].raw, KeyState.RETIRED, now + timedelta(days=1)).accepts(now)
 
 
-def test_keys_of_other_kinds_are_skipped(signer: FileSigner, jwks: dict[str, Any]) -> None:
+def test_keys_of_other_kinds_are_skipped(signer: ResultSigner, jwks: dict[str, Any]) -> None:
     """RFC 7517, section 5: a set may grow kinds of keys that we do not know."""
     document = {"keys": [{"kty": "AKP", "alg": "ML-DSA-44"}, *jwks["keys"], {"kty": "OKP", "crv": "X25519"}]}
     assert set(parse_jwks(document)) == {signer.kid}

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,8 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from engine.canonical import MAX_SAFE_INTEGER, canonical_json
-from engine.errors import EngineError, InvalidInput, Refused
-from engine.settings import Settings
-from engine.trust import FileSigner, KeyState, PublicKey, to_jwks, verify_result
+from engine.errors import EngineError, InvalidInput
+from engine.trust import KeySigner, KeyState, PublicKey, ResultSigner, to_jwks, verify_result
 from engine.trust.jws import encode_segment
 from engine.trust.signing import RESULT_TYPE, statement
 from engine.trust.verifying import MAX_RESULT_BYTES, MAX_TOKEN_BYTES
@@ -62,7 +60,7 @@ def forge(key: Ed25519PrivateKey, header: bytes, named: dict[str, Any], payload:
 @given(document=documents)
 @shared_fixtures
 def test_what_was_signed_is_accepted_in_every_form(
-    signer: FileSigner, jwks: dict[str, Any], now: datetime, document: dict[str, Any]
+    signer: ResultSigner, jwks: dict[str, Any], now: datetime, document: dict[str, Any]
 ) -> None:
     signed = signer.sign(document)
     forms = [
@@ -80,10 +78,10 @@ def test_what_was_signed_is_accepted_in_every_form(
 def test_signing_twice_gives_the_same_bytes(private_key: Ed25519PrivateKey) -> None:
     """Same inputs, same bytes, also in another process with the same key."""
     shuffled = dict(reversed(RESULT.items()))
-    assert FileSigner(private_key).sign(RESULT) == FileSigner(private_key).sign(shuffled)
+    assert ResultSigner(KeySigner(private_key)).sign(RESULT) == ResultSigner(KeySigner(private_key)).sign(shuffled)
 
 
-def test_any_jose_library_can_check_a_result(signer: FileSigner, jwks: Any) -> None:
+def test_any_jose_library_can_check_a_result(signer: ResultSigner, jwks: Any) -> None:
     """Straight through joserfc with the published key set, none of our own reading in between."""
     document = json.loads(signer.sign(RESULT).to_document())
     checked = jws.deserialize_compact(document.pop("signature"), KeySet.import_key_set(jwks), algorithms=["Ed25519"])
@@ -99,7 +97,7 @@ def test_any_jose_library_can_check_a_result(signer: FileSigner, jwks: Any) -> N
 @given(data=st.data())
 @shared_fixtures
 def test_no_change_to_a_signature_is_accepted(
-    signer: FileSigner, jwks: dict[str, Any], now: datetime, data: st.DataObject
+    signer: ResultSigner, jwks: dict[str, Any], now: datetime, data: st.DataObject
 ) -> None:
     signed = signer.sign(RESULT)
     mutated = _mutate(signed.token.encode(), data).decode("latin-1")
@@ -111,7 +109,7 @@ def test_no_change_to_a_signature_is_accepted(
 @given(data=st.data())
 @shared_fixtures
 def test_whatever_is_accepted_of_a_changed_document_says_what_was_signed(
-    signer: FileSigner, jwks: dict[str, Any], now: datetime, data: st.DataObject
+    signer: ResultSigner, jwks: dict[str, Any], now: datetime, data: st.DataObject
 ) -> None:
     """White space and the order of members may change; what the document says may not."""
     mutated = _mutate(signer.sign(RESULT).to_document(), data)
@@ -125,7 +123,7 @@ def test_whatever_is_accepted_of_a_changed_document_says_what_was_signed(
 @given(document=documents, other=documents)
 @shared_fixtures
 def test_a_signature_fits_one_document_only(
-    signer: FileSigner, jwks: dict[str, Any], now: datetime, document: dict[str, Any], other: dict[str, Any]
+    signer: ResultSigner, jwks: dict[str, Any], now: datetime, document: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assume(canonical_json(document) != canonical_json(other))
     moved = {**other, "kid": signer.kid, "signature": signer.sign(document).token}
@@ -148,35 +146,35 @@ def _mutate(original: bytes, data: st.DataObject) -> bytes:
 
 
 @pytest.mark.parametrize("member", ["verdict", "policy_id", "kid"])
-def test_an_edited_member_is_found(signer: FileSigner, jwks: dict[str, Any], now: datetime, member: str) -> None:
+def test_an_edited_member_is_found(signer: ResultSigner, jwks: dict[str, Any], now: datetime, member: str) -> None:
     document = {**json.loads(signer.sign(RESULT).to_document()), member: "edited"}
     assert code_of(document, jwks, now) == "trust.signature_invalid"
 
 
 @pytest.mark.parametrize("member", ["kid", "signature"])
-def test_signing_does_not_overwrite_a_member(signer: FileSigner, member: str) -> None:
+def test_signing_does_not_overwrite_a_member(signer: ResultSigner, member: str) -> None:
     with pytest.raises(InvalidInput):
         signer.sign({**RESULT, member: "mine"})
 
 
-def test_a_result_without_a_canonical_form_is_not_signed(signer: FileSigner) -> None:
+def test_a_result_without_a_canonical_form_is_not_signed(signer: ResultSigner) -> None:
     with pytest.raises(InvalidInput):
         signer.sign({"ratio": float("nan")})
 
 
 def test_a_result_of_another_verifier_is_refused(jwks: dict[str, Any], now: datetime) -> None:
-    stranger = FileSigner(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))
+    stranger = ResultSigner(KeySigner(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)))
     assert code_of(stranger.sign(RESULT).to_document(), jwks, now) == "trust.key_unknown"
 
 
-def test_a_stranger_cannot_borrow_a_key_id(signer: FileSigner, jwks: dict[str, Any], now: datetime) -> None:
+def test_a_stranger_cannot_borrow_a_key_id(signer: ResultSigner, jwks: dict[str, Any], now: datetime) -> None:
     stranger = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
     header = canonical_json({"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE})
     assert code_of(forge(stranger, header, {**RESULT, "kid": signer.kid}), jwks, now) == "trust.signature_invalid"
 
 
 @pytest.mark.parametrize("state", [KeyState.UPCOMING, KeyState.ACTIVE, KeyState.RETIRING])
-def test_a_key_is_accepted_until_its_end_and_not_at_it(signer: FileSigner, now: datetime, state: KeyState) -> None:
+def test_a_key_is_accepted_until_its_end_and_not_at_it(signer: ResultSigner, now: datetime, state: KeyState) -> None:
     key = PublicKey(signer.public_keys()[0].raw, state, verify_until=now)
     signed = signer.sign(RESULT).to_document()
     assert verify_result(signed, to_jwks([key]), now=now - timedelta(seconds=1)).key_state is state
@@ -206,7 +204,7 @@ def test_a_key_is_accepted_until_its_end_and_not_at_it(signer: FileSigner, now: 
 def test_the_header_decides_nothing(
     *,
     private_key: Ed25519PrivateKey,
-    signer: FileSigner,
+    signer: ResultSigner,
     jwks: dict[str, Any],
     now: datetime,
     header: dict[str, Any],
@@ -218,7 +216,7 @@ def test_the_header_decides_nothing(
 
 
 def test_a_key_id_with_two_spellings_in_the_header_is_refused(
-    private_key: Ed25519PrivateKey, signer: FileSigner, jwks: dict[str, Any], now: datetime
+    private_key: Ed25519PrivateKey, signer: ResultSigner, jwks: dict[str, Any], now: datetime
 ) -> None:
     header = f'{{"alg":"Ed25519","kid":"{signer.kid}","kid":"other","typ":"{RESULT_TYPE}"}}'.encode()
     forged = forge(private_key, header, {**RESULT, "kid": signer.kid})
@@ -239,7 +237,7 @@ def test_a_key_id_with_two_spellings_in_the_header_is_refused(
     ],
 )
 def test_a_good_signature_over_another_statement_is_refused(
-    private_key: Ed25519PrivateKey, signer: FileSigner, jwks: dict[str, Any], now: datetime, payload: Any
+    private_key: Ed25519PrivateKey, signer: ResultSigner, jwks: dict[str, Any], now: datetime, payload: Any
 ) -> None:
     """The statement is written anew from the document; what differs by a byte says something else."""
     named = {**RESULT, "kid": signer.kid}
@@ -250,7 +248,7 @@ def test_a_good_signature_over_another_statement_is_refused(
 
 @pytest.mark.parametrize("kid", [None, "other"])
 def test_a_result_that_names_another_key_than_its_signature_is_refused(
-    private_key: Ed25519PrivateKey, signer: FileSigner, jwks: dict[str, Any], now: datetime, kid: str | None
+    private_key: Ed25519PrivateKey, signer: ResultSigner, jwks: dict[str, Any], now: datetime, kid: str | None
 ) -> None:
     header = canonical_json({"alg": "Ed25519", "kid": signer.kid, "typ": RESULT_TYPE})
     assert code_of(forge(private_key, header, {**RESULT, "kid": kid}), jwks, now) == "trust.kid_mismatch"
@@ -281,7 +279,7 @@ def test_what_is_no_signed_result_is_refused(unverified: Any, jwks: dict[str, An
         verify_result(unverified, jwks, now=now)
 
 
-def test_spare_bits_in_the_encoding_are_refused(signer: FileSigner, jwks: dict[str, Any], now: datetime) -> None:
+def test_spare_bits_in_the_encoding_are_refused(signer: ResultSigner, jwks: dict[str, Any], now: datetime) -> None:
     """The last character of a 64-byte signature carries four bits that mean nothing; only zero is accepted."""
     signed = signer.sign(RESULT)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -292,7 +290,7 @@ def test_spare_bits_in_the_encoding_are_refused(signer: FileSigner, jwks: dict[s
     assert code_of(document, jwks, now) == "trust.result_malformed"
 
 
-def test_a_signature_alone_is_no_result(signer: FileSigner, jwks: dict[str, Any], now: datetime) -> None:
+def test_a_signature_alone_is_no_result(signer: ResultSigner, jwks: dict[str, Any], now: datetime) -> None:
     """It proves a digest; nobody knows of what."""
     assert code_of(signer.sign(RESULT).token, jwks, now) == "trust.result_malformed"
 
@@ -304,30 +302,14 @@ def test_a_result_is_bounded(jwks: dict[str, Any], now: datetime) -> None:
 
 
 def test_ten_thousand_suppliers_can_be_signed_and_verified(
-    signer: FileSigner, jwks: dict[str, Any], now: datetime
+    signer: ResultSigner, jwks: dict[str, Any], now: datetime
 ) -> None:
     document = {"suppliers": [{"supplier_hash": f"sha3-256:{i:064x}", "verdict": "ok"} for i in range(10_000)]}
     signed = signer.sign(document)
     assert verify_result(signed.to_document(), jwks, now=now).document["suppliers"] == document["suppliers"]
 
 
-def test_production_wants_an_encrypted_key(tmp_path: Path) -> None:
-    production = Settings(env="prod", state_dir=tmp_path)
-    for passphrase in (None, b""):
-        with pytest.raises(Refused) as refused:
-            FileSigner.open(production, passphrase=passphrase)
-        assert refused.value.code == "trust.passphrase_required"
-    assert not (tmp_path / "keys").exists()
-    signer = FileSigner.open(production, passphrase=b"from the vault")
-    assert FileSigner.open(production, passphrase=b"from the vault").kid == signer.kid
-
-
-def test_development_makes_its_key_by_itself(tmp_path: Path) -> None:
-    development = Settings(state_dir=tmp_path)
-    assert FileSigner.open(development).kid == FileSigner.open(development).kid
-
-
-def test_a_plain_document_is_signed_over_its_canonical_bytes(signer: FileSigner) -> None:
+def test_a_plain_document_is_signed_over_its_canonical_bytes(signer: ResultSigner) -> None:
     """The short way writes what the strict writer writes, whatever the texts are."""
     document = {"b": ["é", "\u2028", "\U0001f600", '"\\\n'], "a": {"z": True, "y": None, "x": []}}
     assert signer.sign(document, plain=True) == signer.sign(document)

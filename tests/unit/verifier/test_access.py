@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import POLICY_ID, service_of
-from engine.trust import CompactSigner, PublicKey, to_jwks, verify_result
+from engine.trust import CompactSigner, KeySigner, PublicKey, to_jwks, verify_result
 from engine.verifier.assembly import assemble
 from engine.verifier.auth import EmbeddedIssuer, Scope
 from engine.verifier.routes import SCOPES
@@ -177,7 +177,7 @@ class Idp:
     def token(self) -> str:
         now = int(self.clock.now().timestamp())
         claims = {"iss": ISSUER, "aud": "cap", "sub": "pipeline", "exp": now + 3600, "roles": ["verify:run"]}
-        return CompactSigner(self.keys[-1], typ="at+jwt").compact(json.dumps(claims).encode())
+        return CompactSigner(KeySigner(self.keys[-1]), typ="at+jwt").compact(json.dumps(claims).encode())
 
 
 def _streamed(body: bytes) -> httpx.Response:
