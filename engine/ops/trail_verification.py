@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from engine.audit import Checkpoint, read_checkpoint
 from engine.audit.verification import TrailReport, verify_trail
 from engine.context import Progress
-from engine.errors import EngineError, Refused
+from engine.errors import EngineError, InvalidInput, Refused
 from engine.ops.files import read_bytes
 from engine.ops.results.audit import Finding, Verification
 from engine.ports import AuditState
@@ -61,11 +61,14 @@ def verify_registry(ctx: EngineContext, kept: str, key: str) -> Verification:
 
 
 def verify_export(path: str, kept: str, key: str) -> Verification:
-    """Verify an export, offline. Raises as `verify_registry`, and Refused where its checkpoint is not signed."""
+    """Verify an export, or the one inside a report, offline.
+
+    Raises as `verify_registry`, and Refused where its checkpoint is not signed.
+    """
     from engine.trust.trail_documents import read_export
 
     expected = given_key(key)
-    signed, lines = read_export(read_bytes(path, what="export", limit=LARGEST_EXPORT), expected)
+    signed, lines = read_export(_of_report(read_bytes(path, what="export", limit=LARGEST_EXPORT)), expected)
     checkpoints = [signed.checkpoint, *([kept_checkpoint(kept, [signed.key])] if kept else ())]
     report = verify_trail(lines, checkpoints=checkpoints)
     return Verification(
@@ -77,6 +80,20 @@ def verify_export(path: str, kept: str, key: str) -> Verification:
         findings=_breaks(report),
         remarks=(*_uncovered(report), *(() if expected else (OWN_KEY,))),
     )
+
+
+def _of_report(document: bytes) -> bytes:
+    """The export inside a report; what is no report is taken as it is."""
+    from engine.report.html import embedded_export
+
+    if not document.startswith(b"<!doctype html>"):
+        return document
+    try:
+        return embedded_export(document)
+    except ValueError:
+        raise InvalidInput(
+            "audit.no_export", "That report carries no audit trail", "It was made before the first checkpoint."
+        ) from None
 
 
 def verify_proof(path: str, kept: str, key: str) -> Verification:
