@@ -16,6 +16,7 @@ from engine.errors import Unavailable
 from engine.verifier.readiness import check_ready
 from engine.verifier.runtime import AA_EVERY, Runtime
 from engine.verifier.verification import verify
+from tests.unit.verifier.samples import sample_of
 
 
 def _decide(runtime: Runtime, count: int) -> None:
@@ -70,10 +71,10 @@ def test_a_candidate_makes_a_new_decider_and_a_new_step(ctx: EngineContext, runt
     _decide(runtime, 10)
     inject_drift(ctx)
     runtime.refresh()
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert (sample.revision, sample.step.requests) == (2, 0)
     _decide(runtime, 40)
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert sample.step.preview > 0
 
 
@@ -85,7 +86,7 @@ def test_a_restarted_replica_goes_on_counting(
     again = Runtime(open_ctx(), replica="r1")
     again.refresh()
     _decide(again, 5)
-    [sample] = again.recorder.samples("r1", clock.now())
+    sample = sample_of(again)
     assert sample.step.requests == 75
 
 
@@ -100,7 +101,7 @@ def test_another_replica_counts_for_itself(runtime: Runtime, open_ctx: Callable[
 
 def test_the_baseline_is_checked_against_itself_now_and_then(runtime: Runtime) -> None:
     _decide(runtime, 2 * AA_EVERY)
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert (sample.step.aa_samples, sample.step.aa_mismatches) == (2, 0)
 
 

@@ -11,6 +11,7 @@ from engine.demo.seed import POLICY_ID, inject_drift, service_of
 from engine.ids import hash_json, is_hash
 from engine.policies.demonstration import demo_context
 from engine.verifier.runtime import Runtime
+from tests.unit.verifier.samples import sample_of
 
 ABSENT: Any = object()
 SMOKE = {"policy_id": POLICY_ID, "context": {"_demo": True}, "backend": "mock"}
@@ -33,7 +34,7 @@ async def test_the_smoke_request_of_the_runbook_is_answered_with_a_result(client
 async def test_a_demonstration_context_is_no_evidence(client: httpx.AsyncClient, runtime: Runtime) -> None:
     """A smoke test must not open a gate."""
     await client.post("/verify", json=SMOKE)
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert sample.step.requests == 0
     assert sample.step_traffic.requests == 1
 
@@ -42,7 +43,7 @@ async def test_a_decision_is_counted_for_the_step_it_was_made_in(
     client: httpx.AsyncClient, runtime: Runtime, context: dict[str, Any]
 ) -> None:
     await client.post("/verify", json={"policy_id": POLICY_ID, "context": context})
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert (sample.step.requests, sample.step.enforced) == (1, 0)
 
 
@@ -70,7 +71,7 @@ async def test_an_enforced_request_is_judged_by_the_candidate(
     result = (await client.post("/verify", json={"policy_id": POLICY_ID, "context": context})).json()["result"]
     assert (result["verdict"], result["enforced"]) == ("fail", True)
     assert result["violations"] == [{"rule_id": "R04_audit_within_a_year", "reason": "above_maximum"}]
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert (sample.step.enforced, sample.step.over_block) == (1, 1)
     assert sample.explained[0].rule_id == "R04_audit_within_a_year"
 
@@ -83,7 +84,7 @@ async def test_a_policy_that_comes_with_the_request_is_decided_and_no_evidence(
     answer = await client.post("/verify", json={"ir": ir, "context": context, "options": options})
     assert answer.json()["result"]["at"] == "2025-12-31T00:00:00Z"
     assert answer.json()["result"]["enforced"] is True
-    [sample] = runtime.recorder.samples("r1", runtime.clock.now())
+    sample = sample_of(runtime)
     assert sample.step.requests == 0
 
 
