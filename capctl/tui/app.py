@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import tzinfo
-from functools import partial
 from typing import Any, ClassVar, cast
 
 from textual import on
@@ -48,7 +47,7 @@ from capctl.tui.runner import Runner, Spawn, spawn_thread
 from capctl.tui.sampling import ScreenPollers
 from capctl.tui.screens.console import ConsoleScreen
 from capctl.tui.screens.help import HelpScreen
-from capctl.tui.screens.index import SCREENS, ScreenEntry, entry_of
+from capctl.tui.screens.index import SCREENS, entry_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.theme_files import FALLBACK, ThemeShelf, load_themes, shipped_directory, user_directory
 from capctl.tui.widgets.command_bar import CommandBar
@@ -56,10 +55,6 @@ from engine.context import EngineContext
 from engine.drift.gate import Answer
 from engine.errors import EngineError
 from engine.ops.spec import REGISTRY, Danger
-
-
-def _open_screen(entry: ScreenEntry) -> ConsoleScreen:
-    return entry.load()()
 
 
 class ControlRoom(App[None]):
@@ -75,7 +70,7 @@ class ControlRoom(App[None]):
     """
 
     TITLE = "capctl"
-    MODES: ClassVar[dict[str, Any]] = {entry.name: partial(_open_screen, entry) for entry in SCREENS}
+    MODES: ClassVar[dict[str, Any]] = {entry.name: entry.make for entry in SCREENS}
     DEFAULT_MODE = SCREENS[0].name
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-stacked"), (120, "-wide")]  # noqa: RUF012 - typed so in the base
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (24, "-normal"), (36, "-tall")]  # noqa: RUF012 - as above

@@ -35,6 +35,10 @@ class ScreenEntry(NamedTuple):
         screen: type[ConsoleScreen] = getattr(import_module(f"capctl.tui.screens.{module}"), name)
         return screen
 
+    def make(self) -> ConsoleScreen:
+        """The screen itself, anew."""
+        return self.load()()
+
 
 SCREENS: Final = (
     ScreenEntry(
