@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from engine.clock import Clock
+from engine.cutover.local.documents import local_url
 from engine.errors import EngineError, InvalidInput, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ def open_access(
 ) -> Access:
     """Access to the verifier of an environment.
 
-    The address is the given one, else `$BASE`, else the demonstration's own, else the setting `verifier_url`. The token
-    is that of the file, else of `$CAPCTL_TOKEN` or `$TOKEN`, else one of the embedded issuer where that is trusted.
+    The address is the given one, else that of `verifier_url`. The token is that of the file, else of `$CAPCTL_TOKEN` or
+    `$TOKEN`, else one of the embedded issuer where that is trusted.
 
     Args:
         settings: Of the environment.
@@ -166,13 +167,17 @@ def unreachable(error: Exception) -> EngineError:
 
 
 def verifier_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
-    """The environment's own verifier: `$BASE`, else the demonstration's, else the configured one.
+    """The environment's own verifier.
+
+    That is `$BASE`, else what is deployed on this machine, else the demonstration's, else the configured one.
 
     Raises:
         NotFound: No demonstration was ever started.
     """
     if given := environ.get("BASE", ""):
         return given
+    if here := local_url(settings):
+        return here
     if settings.env != "demo":
         return settings.verifier_url
     from engine.demo.access import read_url

@@ -4,7 +4,7 @@ from typing import Final
 
 from engine.ops.spec import Arg
 
-BASE: Final = Arg("The verifier's URL; BASE without it, else the setting verifier_url.", metavar="URL")
+BASE: Final = Arg("The verifier's URL; BASE without it, else what runs here, else verifier_url.", metavar="URL")
 TOKEN_FILE: Final = Arg("A private file with the access token; read again while it runs.", metavar="FILE")
 CA_FILE: Final = Arg("Certificates to trust, PEM; the machine's own without it.", metavar="FILE", suggest="file")
 CLIENT_CERTIFICATE: Final = Arg(

@@ -10,9 +10,12 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.cutover.local.processes import ProcessRef
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
 
 WANTED: Final = "wanted.json"
 FOUND: Final = "found.json"
@@ -121,6 +124,17 @@ class Found:
         ready = {entry.name for entry in self.backends if entry.ready}
         names = {backend.name for backend in backends}
         return self.generation >= since and names <= ready and not (alone and len(self.backends) > len(names))
+
+
+def local_folder(settings: Settings) -> Path:
+    """Where an environment's local target lives."""
+    return settings.state_dir / "local"
+
+
+def local_url(settings: Settings) -> str:
+    """Base URL of the proxy of an environment's local target; empty while none runs."""
+    found = Found.read(local_folder(settings))
+    return found.url if found.is_alive else ""
 
 
 def read_json(path: Path) -> dict[str, Any]:

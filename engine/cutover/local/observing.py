@@ -18,9 +18,9 @@ def phase_of(ledger: ReleaseLedger, found: Found, *, busy: bool) -> tuple[Phase,
         way_out = "capctl deploy apply --target local, or capctl deploy rollback --target local"
         return Phase.INTERRUPTED, f"{now.action} was interrupted at {now.step}; what served before goes on", way_out
     if ledger.serving is None:
-        if any(revision.entry.status == "failed" for revision in ledger.revisions):
-            return Phase.FAILED, "the release never came up", "capctl deploy apply --target local"
-        return Phase.ABSENT, "nothing was deployed here", "capctl deploy apply --target local"
+        if ledger.revisions and ledger.revisions[0].entry.status == "failed":
+            return Phase.FAILED, "the release did not come up", "capctl deploy apply --target local"
+        return Phase.ABSENT, "nothing is deployed here", "capctl deploy apply --target local"
     if not found.is_alive:
         return Phase.FAILED, "it was deployed, and nothing runs any more", "capctl deploy apply --target local"
     newest = ledger.revisions[0].entry
@@ -35,7 +35,7 @@ def resources_of(found: Found, wanted: Wanted) -> tuple[Resource, ...]:
     alive = found.is_alive
     proxy = Resource("Process", "proxy", int(alive), 1, Health.READY if alive else Health.FAILED)
     running = {entry.name: entry for entry in found.backends} if alive else {}
-    rows = [proxy] if found.supervisor else []
+    rows = [proxy] if alive or wanted.backends else []
     for backend in wanted.backends:
         entry = running.get(backend.name)
         if entry is None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from engine.clock import from_rfc3339, to_rfc3339
 from engine.cutover.local.documents import LEDGER, Backend, read_json, write_json
 from engine.cutover.target import Revision, UnderWay
-from engine.errors import Conflict, InvalidInput, Unavailable
+from engine.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 LOCK: Final = "deploy.lock"
 KEPT: Final = 50
@@ -107,6 +107,35 @@ class ReleaseLedger:
             else r
             for r in self.revisions
         )
+
+    def without_pending(self, number: int) -> ReleaseLedger:
+        """Write down that whatever was begun failed, but for this entry, which is gone on with."""
+        ledger = self
+        for revision in self.revisions:
+            if revision.entry.is_pending and revision.entry.number != number:
+                ledger = ledger.keep(revisions=ledger.with_status(revision.entry.number, "failed", "interrupted"))
+        return ledger
+
+    def way_back(self, number: int | None) -> LocalRevision:
+        """The revision to go back to.
+
+        Args:
+            number: Which; None: after a deployment that failed, was cut off or was stopped what served last, else what
+                served before what serves.
+
+        Raises:
+            NotFound: There is none that ever served.
+        """
+        if number is None:
+            newest = self.revisions[:1] if self.revisions and self.revisions[0] == self.serving else ()
+            goal = next((r for r in self.revisions if r.entry.is_good and r not in newest), None)
+        else:
+            found = self.find(number)
+            goal = found if found and found.entry.is_good else None
+        if goal is None:
+            what = f"Revision {number}" if number is not None else "No earlier revision"
+            raise NotFound("local.no_revision", f"{what} ever served here", "See capctl deploy status --target local.")
+        return goal
 
     def find(self, number: int) -> LocalRevision | None:
         """An entry by its number."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.clock import Clock
 from engine.context import Progress
-from engine.cutover.local.documents import Backend, Found, Wanted
+from engine.cutover.local.documents import Backend, Found, Wanted, local_folder, local_url
 from engine.cutover.local.observing import images, missing, phase_of, resources_of, stuck, tell_changes
 from engine.cutover.local.plan import LocalPlan, plan_of
 from engine.cutover.local.releases import LocalRevision, ReleaseLedger, begun, exclusively, is_busy
@@ -43,11 +43,12 @@ from engine.verifier.supervision import module_command
 if TYPE_CHECKING:
     from engine.settings import Settings
 
-FOLDER: Final = "local"
 PLACE: Final = "this machine"
 LOOK_S: Final = 0.1
 START_S: Final = 20.0
 """Longest wait for the supervisor's first sign of life."""
+STOP_S: Final = 30.0
+"""Longest wait for the supervisor to end its verifiers in order."""
 STEPS: Final = ("start", "switch", "drain")
 
 
@@ -70,14 +71,13 @@ class LocalTarget:
         self._clock = clock
         self._actor = actor
         self._sleep = sleep
-        self.folder: Path = settings.state_dir / FOLDER
+        self.folder: Path = local_folder(settings)
         """Where its documents and logs are."""
 
     @property
     def url(self) -> str:
         """Base URL of the proxy; empty while nothing runs."""
-        found = Found.read(self.folder)
-        return found.url if found.is_alive else ""
+        return local_url(self._settings)
 
     def backend_urls(self) -> dict[str, str]:
         """Where each verifier answers by itself, by name: for whoever reads its metrics."""
@@ -156,7 +156,7 @@ class LocalTarget:
         """Go back to a revision: its verifiers are started anew, then get the requests."""
         with exclusively(self.folder):
             ledger = self._ledger()
-            goal = _goal(ledger, revision)
+            goal = ledger.way_back(revision)
             number, before = ledger.newest + 1, ledger.newest
             backends = tuple(replace(backend, revision=number) for backend in goal.backends)
             entry = replace(
@@ -194,14 +194,32 @@ class LocalTarget:
         found = Found.read(self.folder)
         return sum(entry.ready for entry in found.backends) if found.is_alive else None
 
-    def stop(self) -> None:
-        """End everything that runs here, and whatever was left behind. What was deployed stays in the history."""
+    def running(self) -> tuple[str, ...]:
+        """Names of the processes that run, those that were left behind included."""
         found = Found.read(self.folder)
-        if found.supervisor is not None:
-            found.supervisor.end(within_s=30.0)
-        for entry in Found.read(self.folder).backends:
-            if entry.process is not None:
-                entry.process.end()
+        proxy = ("proxy",) if found.is_alive else ()
+        return proxy + tuple(entry.name for entry in found.backends if entry.process and entry.process.is_alive)
+
+    def stop(self) -> tuple[str, ...]:
+        """End everything that runs here, and whatever was left behind; return its names.
+
+        What was deployed stays in the history, and `rollback` can go back to it.
+
+        Raises:
+            Conflict: Somebody is deploying.
+        """
+        with exclusively(self.folder):
+            names, found = self.running(), Found.read(self.folder)
+            if found.supervisor is not None:
+                found.supervisor.end(within_s=STOP_S)
+            for entry in Found.read(self.folder).backends:
+                if entry.process is not None:
+                    entry.process.end()
+            self._want(())
+            ledger = self._ledger()
+            if ledger.serving is not None:
+                ledger.keep(revisions=ledger.with_status(ledger.serving.entry.number, "superseded"))
+            return names
 
     def _apply(self, release: Release, plan: LocalPlan, ledger: ReleaseLedger, emit: Emit) -> Deployed:
         began, before = self._clock.monotonic(), ledger.newest
@@ -226,7 +244,7 @@ class LocalTarget:
     ) -> None:
         """Start, switch, drain; on failure leave the revision that served before in charge."""
         number, before = revision.entry.number, ledger.serving
-        ledger = _superseding_pending(ledger, number)
+        ledger = ledger.without_pending(number)
         if ledger.find(number) is None:
             ledger = ledger.keep(revisions=(revision, *ledger.revisions))
         run = begun(action, self._actor, self._clock.now(), STEPS[0], before.entry.number if before else 0)
@@ -343,29 +361,6 @@ def _resumable(ledger: ReleaseLedger, plan: LocalPlan) -> LocalRevision | None:
     """The revision that was begun and not ended, where it is of the same chart and values."""
     pending = next((revision for revision in ledger.revisions if revision.entry.is_pending), None)
     return pending if pending and pending.digest == plan.digest and ledger.under_way else None
-
-
-def _superseding_pending(ledger: ReleaseLedger, number: int) -> ReleaseLedger:
-    """What was begun and is not gone on with counts as failed."""
-    for revision in ledger.revisions:
-        if revision.entry.is_pending and revision.entry.number != number:
-            ledger = ledger.keep(revisions=ledger.with_status(revision.entry.number, "failed", "interrupted"))
-    return ledger
-
-
-def _goal(ledger: ReleaseLedger, number: int | None) -> LocalRevision:
-    if number is None:
-        # After a deployment that failed or was cut off, the way back is what serves; else what served before it.
-        newest = ledger.revisions[0] if ledger.revisions else None
-        good = [revision for revision in ledger.revisions if revision.entry.is_good and revision is not newest]
-        goal = good[0] if good else None
-    else:
-        found = ledger.find(number)
-        goal = found if found and found.entry.is_good else None
-    if goal is None:
-        what = f"Revision {number}" if number is not None else "No earlier revision"
-        raise NotFound("local.no_revision", f"{what} ever served here", "See capctl deploy status --target local.")
-    return goal
 
 
 def _changed(ledger: ReleaseLedger, expected: int | None) -> Conflict:

@@ -203,6 +203,15 @@ def test_a_verifier_that_is_killed_comes_back_and_the_supervisor_too(target: Loc
     assert target.url == url
 
 
+@pytest.mark.slow
+def test_what_was_stopped_leaves_nothing_and_can_be_brought_back(target: LocalTarget, plain: Release) -> None:
+    target.apply(plain, ignore_progress)
+    assert target.stop() == ("proxy", "stable-1")
+    assert (target.status().phase, target.status().resources, target.running()) == (Phase.ABSENT, (), ())
+    assert target.rollback("cap", None, ignore_progress).answer == "yes"
+    assert target.running() == ("proxy", "stable-2")
+
+
 def until(condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
     """Wait for other processes, whose clocks are not ours to move."""
     deadline = time.monotonic() + within_s
@@ -249,6 +258,7 @@ class TestWithoutProcesses:
         with pytest.raises(Unavailable, match="damaged"):
             target.apply(plain, ignore_progress)
         assert (target.folder / "releases.json").read_text() == "{"
+        (target.folder / "releases.json").unlink()
 
     def test_documents_come_back_as_they_were_written(self, tmp_path: Path) -> None:
         wanted = Wanted(3, (Backend("stable", 1, 75, environ={"CAPCTL_X": "1"}), Backend("canary", 1, 25)))
