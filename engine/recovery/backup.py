@@ -215,4 +215,8 @@ def _publish(sealed: Path, archive: Path) -> None:
             "Choose another name, or a folder: a backup is never overwritten.",
         )
     rename(sealed / "archive", archive)
-    rename(sealed / "manifest", manifest)
+    try:
+        rename(sealed / "manifest", manifest)
+    except OSError:
+        archive.rename(sealed / "archive")
+        raise

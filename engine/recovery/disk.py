@@ -82,9 +82,16 @@ def sync_directory(directory: Path) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Move a file or directory within a file system; the new name is on disk when this returns."""
+    """Move a file or directory within a file system; the new name is on disk when this returns.
+
+    Where that cannot be had, it has its old name again.
+    """
     os.rename(source, target)  # noqa: PTH104 - beside the other calls that a failing disk is simulated at
-    sync_directory(target.parent)
+    try:
+        sync_directory(target.parent)
+    except OSError:
+        target.rename(source)
+        raise
 
 
 @contextmanager

@@ -161,11 +161,11 @@ def read_manifest(payload: bytes) -> Manifest:
     try:
         manifest = _read(document)
     except (AttributeError, KeyError, TypeError, ValueError, InvalidInput):
-        raise _malformed("a member is missing, or is not what it should be") from None
+        raise malformed("a member is missing, or is not what it should be") from None
     _check(manifest)
     # What a lenient reader lets pass, a member too many for instance, is not written like that.
     if manifest.payload() != payload:
-        raise _malformed("it is not written as manifests are")
+        raise malformed("it is not written as manifests are")
     return manifest
 
 
@@ -202,14 +202,14 @@ def _read(document: Any) -> Manifest:
 def _check(manifest: Manifest) -> None:
     paths = [member.path for member in manifest.members]
     if REGISTRY not in paths or not set(paths) <= set(MEMBER_NAMES):
-        raise _malformed("it lists other files than those of a backup")
+        raise malformed("it lists other files than those of a backup")
     if paths != sorted(set(paths)):
-        raise _malformed("its files are out of order, or one stands in it twice")
+        raise malformed("its files are out of order, or one stands in it twice")
     ids = [mark.policy_id for mark in manifest.policies]
     if not ids or ids != sorted(set(ids)):
-        raise _malformed("it lists no policies, or one of them twice, or out of order")
+        raise malformed("it lists no policies, or one of them twice, or out of order")
     if not _ID.fullmatch(manifest.id):
-        raise _malformed("its id is none")
+        raise malformed("its id is none")
 
 
 def _text(value: Any) -> str:
@@ -230,7 +230,8 @@ def _hash(value: Any) -> str:
     return str(value)
 
 
-def _malformed(problem: str) -> InvalidInput:
+def malformed(problem: str) -> InvalidInput:
+    """It is no manifest."""
     return InvalidInput(
         "recovery.manifest_malformed",
         f"The manifest cannot be used: {problem}",

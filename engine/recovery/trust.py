@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.canonical import canonical_json, strict_json
 from engine.errors import Refused
-from engine.recovery.manifest import MANIFEST_TYPE, Manifest, read_manifest
+from engine.recovery.manifest import MANIFEST_TYPE, Manifest, malformed, read_manifest
 from engine.trust.dsse import unseal, unverified_payload
 from engine.trust.jwk import PublicKey
 
@@ -37,11 +38,14 @@ class Trust:
             InvalidInput: It is no manifest.
             Refused: Nobody who counts has signed it.
         """
+        # One backup has one manifest file: its hash names the backup in records and reports.
+        if canonical_json(strict_json(envelope, what="The manifest")) != envelope:
+            raise malformed("it is not written as manifests are")
         signer = read_manifest(unverified_payload(envelope, MANIFEST_TYPE)).signer
         keys = dict(self.keys)
         if signer.kid in self.kids:
             keys[signer.kid] = signer
-        if not keys.keys() & {signer.kid}:
+        if signer.kid not in keys:
             raise Refused(
                 "recovery.unknown_signer",
                 f"The manifest is signed by the key {signer.kid}, which does not count here",
