@@ -100,7 +100,7 @@ class Custody:
             self._check_may_make(purpose)
             # Another process may be making the same keys; then its keyring has them, or lacks but this one.
             with suppress(Conflict):
-                _unbidden(self.enrol, [purpose] if ring else [*self._found(), KeyPurpose.REGISTRY, purpose])
+                _unbidden(self.enrol, [purpose] if ring else [*self._found(), purpose])
 
     def open(self, entry: KeyEntry) -> Signer:
         """The private half of a key of the keyring.
@@ -131,7 +131,8 @@ class Custody:
     def enrol(self, purposes: Iterable[KeyPurpose]) -> Keyring:
         """Add a key for each of the purposes that has none, making the keyring where there is none.
 
-        Files that lie there from before are taken for what they are: the first key of their purpose.
+        Files that lie there from before are taken for what they are: the first key of their purpose. Whatever the
+        registry kept before there was a keyring is signed with its key, which every keyring has.
 
         Raises:
             Conflict: Somebody else is changing the keyring.
@@ -139,7 +140,7 @@ class Custody:
             Unavailable: A key cannot be made or stored.
         """
         before = self.keeper.believed()
-        wanted = dict.fromkeys(purposes if before else [KeyPurpose.ROOT, *purposes])
+        wanted = dict.fromkeys(purposes if before else [KeyPurpose.ROOT, KeyPurpose.REGISTRY, *purposes])
         new = [purpose for purpose in wanted if before is None or before.ring.signing(purpose) is None]
         if before is not None and not new:
             return before.ring
