@@ -53,14 +53,22 @@ class Hold:
     def __init__(self, fits: Callable[[str, str], bool], *, before: bool = True) -> None:
         self.fits = fits
         self.before = before
+        self.drops = False
+        """Whether the request is forgotten when it is let go, as one that never arrived."""
         self.reached = threading.Event()
         self.released = threading.Event()
 
     def wait(self, method: str, path: str, *, before: bool) -> None:
-        """Stop here, if this is the place and nobody stopped before."""
+        """Stop here, if this is the place and nobody stopped before.
+
+        Raises:
+            Refusal: The request is to be forgotten.
+        """
         if before == self.before and not self.reached.is_set() and self.fits(method, path):
             self.reached.set()
             self.released.wait(WATCH_S)
+            if self.drops:
+                raise Refusal(500, "InternalError", "the request was lost")
 
 
 class Cluster:
@@ -102,8 +110,8 @@ class Cluster:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def hold(self, method: str, part: str, *, before: bool = True) -> Hold:
-        """Stop the next request with this method whose path contains `part`."""
-        hold = Hold(lambda *request: request[0] == method and part in request[1], before=before)
+        """Stop the next request whose method begins with `method` and whose path contains `part`."""
+        hold = Hold(lambda *request: request[0].startswith(method) and part in request[1], before=before)
         self.holds.append(hold)
         return hold
 
@@ -140,9 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         cluster, query = self.server.cluster, {key: values[0] for key, values in parse_qs(url.query).items()}
         cluster.requests.append((self.command, self.path))
-        for hold in list(cluster.holds):
-            hold.wait(self.command, self.path, before=True)
         try:
+            for hold in list(cluster.holds):
+                hold.wait(self.command, self.path, before=True)
             call = Call(cluster, self.command, url.path.strip("/"), query)
             if query.get("watch") in ("true", "1"):
                 return self._stream(call)

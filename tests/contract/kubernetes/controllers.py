@@ -25,8 +25,6 @@ NOT_CREATED = {
     "quota": "exceeded quota: compute, requested: limits.cpu=4, used: limits.cpu=8, limited: limits.cpu=10",
 }
 """Pods that admission forbids, by tag."""
-HPA_BLIND_LOOKS = 2
-"""How often an autoscaler is looked at before it has its first metrics."""
 
 
 class Controllers:
@@ -40,6 +38,8 @@ class Controllers:
         self._objects = objects
         self.metrics = True
         """Whether autoscalers ever get metrics."""
+        self.blind_looks = 2
+        """How often an autoscaler is looked at before it has its first metrics."""
         self._looks: dict[str, int] = {}
 
     def admit(self, item: Object) -> str:
@@ -69,7 +69,7 @@ class Controllers:
         self._looks[uid] = self._looks.get(uid, 0) + 1
         namespace, name = autoscaler["metadata"]["namespace"], spec["scaleTargetRef"]["name"]
         deployment = self._objects.get(by_kind("Deployment"), namespace, name)
-        if deployment is None or self._looks[uid] <= HPA_BLIND_LOOKS:
+        if deployment is None or self._looks[uid] <= self.blind_looks:
             return
         replicas = max(deployment["spec"]["replicas"], spec.get("minReplicas", 1))
         if replicas != deployment["spec"]["replicas"]:
