@@ -14,7 +14,8 @@ from engine.errors import InvalidInput, NotFound
 from engine.sap.client import EntitySource, open_service
 from engine.sap.connection import SapConnection
 from engine.sap.credentials import find_credentials
-from engine.sap.outbox import Outbox
+from engine.sap.outbox import FOLDER, Outbox
+from engine.sap.outbox import outbox_path as ledger_path
 from engine.sap.pseudonym import Pseudonymizer, TenantKeyFile
 from engine.sap.pull import SupplierReader
 from engine.sap.retry import Pacer
@@ -30,7 +31,7 @@ DEMO_SYSTEM: Final = "the simulator"
 
 def sap_folder(ctx: EngineContext) -> Path:
     """Where the pilot keeps its files."""
-    return ctx.settings.state_dir / "sap"
+    return ctx.settings.state_dir / FOLDER
 
 
 def tenant_keys(ctx: EngineContext) -> TenantKeyFile:
@@ -40,7 +41,7 @@ def tenant_keys(ctx: EngineContext) -> TenantKeyFile:
 
 def outbox_path(ctx: EngineContext) -> Path:
     """Where the ledger of write-backs lies, once there is one."""
-    return sap_folder(ctx) / "outbox.sqlite"
+    return ledger_path(ctx.settings.state_dir)
 
 
 def open_outbox(ctx: EngineContext) -> Outbox:

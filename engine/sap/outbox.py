@@ -36,6 +36,15 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE INDEX IF NOT EXISTS entry_state ON entry (run_id, state);
 """
 
+FOLDER: Final = "sap"
+"""Where the pilot keeps its files, in the state directory."""
+
+
+def outbox_path(state_dir: Path) -> Path:
+    """Where the ledger of an environment lies, once there is one."""
+    return state_dir / FOLDER / "outbox.sqlite"
+
+
 Payload = dict[str, Any]
 """A status row without the two properties of its key, canonical."""
 

@@ -19,7 +19,7 @@ from engine.drift.recorder import StepCounts
 from engine.telemetry.decision_series import decisions, rollouts, steps, windows
 from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
-from engine.telemetry.service_series import process, requests, security
+from engine.telemetry.service_series import adapter, process, requests, security
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Scrape:
     """Over all policies, by window name."""
     requests: RequestMetrics = field(default_factory=RequestMetrics)
     security: SecurityMetrics = field(default_factory=SecurityMetrics)
+    sap_writes: Mapping[str, int] = field(default_factory=dict)
+    """Rows that the adapter beside this verifier was seen to have written to SAP, by status."""
     replica: str = "local"
     """Name of this verifier, the label `replica` of every series: workers that share an address stay apart by it."""
     started_s: float = 0.0
@@ -87,4 +89,5 @@ class _Once(Collector):
         yield from windows(scrape.windows, scrape.policies)
         yield from requests(scrape.requests)
         yield from security(scrape.security)
+        yield from adapter(scrape.sap_writes)
         yield from ProcessCollector(registry=None).collect()

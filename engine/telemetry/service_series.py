@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import Metric
 
@@ -65,3 +65,13 @@ def security(metrics: SecurityMetrics) -> Iterator[Metric]:
         [((), metrics.cache_hit_ratio)],
     )
     yield counter("audit_chain_break_total", "Breaks found in the audit trail.", (), [((), metrics.audit_chain_breaks)])
+
+
+def adapter(written: Mapping[str, int]) -> Iterator[Metric]:
+    """What the SAP adapter has written."""
+    yield counter(
+        "cap_adapter_sap_write_total",
+        "Rows written to SAP, read back and equal, by the status they carry.",
+        ("status",),
+        [((status,), count) for status, count in written.items()],
+    )

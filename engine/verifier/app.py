@@ -16,6 +16,8 @@ from starlette.routing import Route, request_response
 from starlette.types import ASGIApp
 
 from engine.errors import EngineError
+from engine.sap.outbox import outbox_path
+from engine.sap.written import WrittenRows
 from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
 from engine.trust import ResponseSigner
@@ -57,8 +59,9 @@ def build_app(
         new_id: Makes ids for requests that bring none.
     """
     store_thread, metrics = StoreThread(), RequestMetrics()
+    written = WrittenRows(outbox_path(runtime.ctx.settings.state_dir))
     verify = VerifyEndpoint(runtime, access, signer, metrics, security)
-    status = StatusEndpoints(runtime, signer, metrics, security, drift_gate=drift_gate)
+    status = StatusEndpoints(runtime, signer, metrics, security, written, drift_gate=drift_gate)
     policies = PolicyEndpoints(runtime, store_thread)
     adapt = AdaptEndpoints(runtime, store_thread)
     rollout = RolloutEndpoints(runtime, access, store_thread)
@@ -80,7 +83,7 @@ def build_app(
     app = Starlette(
         routes=routes,
         exception_handlers={EngineError: _problem, HTTPException: _http_problem},
-        lifespan=lambda _: _lifespan(runtime, store_thread, TrailWatch(runtime.ctx, security)),
+        lifespan=lambda _: _lifespan(runtime, store_thread, TrailWatch(runtime.ctx, security), written),
     )
     return FrontDoor(app, direct={("POST", "/verify"): verify}, runtime=runtime, new_id=new_id, hosts=hosts)
 
@@ -94,7 +97,9 @@ def _route(path: str, handler: Callable[[Request], Any], access: Access, *, publ
 
 
 @asynccontextmanager
-async def _lifespan(runtime: Runtime, store_thread: StoreThread, trail: TrailWatch) -> AsyncIterator[None]:
+async def _lifespan(
+    runtime: Runtime, store_thread: StoreThread, trail: TrailWatch, written: WrittenRows
+) -> AsyncIterator[None]:
     """Catch up with the store before the first request, keep up and watch its trail, report a last time."""
     await store_thread.run(runtime.refresh)
     repeated = (
@@ -102,12 +107,14 @@ async def _lifespan(runtime: Runtime, store_thread: StoreThread, trail: TrailWat
         (runtime.report, REPORT_S),
         (runtime.look, LOOK_S),
         (trail.look, WATCH_S),
+        (written.read, WATCH_S),
     )
     kept_up = [asyncio.create_task(store_thread.repeat(action, every_s=every_s)) for action, every_s in repeated]
     yield
     for task in kept_up:
         task.cancel()
     await asyncio.gather(*kept_up, return_exceptions=True)
+    await store_thread.run(written.close)
     await store_thread.run(runtime.close)
     store_thread.close()
 

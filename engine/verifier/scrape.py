@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.drift.counts import Counts
 from engine.drift.gate import Answer, GateReport
 from engine.drift.sample import WINDOWS
@@ -14,7 +16,9 @@ from engine.verifier.runtime import Runtime
 from engine.verifier.serving import ServedPolicy
 
 
-def scrape(runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics) -> Scrape:
+def scrape(
+    runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics, sap_writes: Mapping[str, int]
+) -> Scrape:
     """Everything there is to expose now. Only served policies are labels."""
     recorder = runtime.recorder
     totals, steps, gates = recorder.totals(), recorder.steps(), runtime.gates
@@ -33,7 +37,9 @@ def scrape(runtime: Runtime, metrics: RequestMetrics, security: SecurityMetrics)
         for policy_id, served in served_policies.items()
     )
     overall = {window: recorder.windows.counts(window) for window in WINDOWS}
-    return Scrape(policies, overall, metrics, security, runtime.replica, runtime.started_at.timestamp())
+    return Scrape(
+        policies, overall, metrics, security, dict(sap_writes), runtime.replica, runtime.started_at.timestamp()
+    )
 
 
 def _gate_state(served: ServedPolicy, report: GateReport | None) -> str | None:

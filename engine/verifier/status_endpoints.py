@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from engine.sap.written import WrittenRows
 from engine.telemetry.exposition import render
 from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
@@ -26,6 +27,7 @@ class StatusEndpoints:
         signer: Whose public keys it shows.
         metrics: Its HTTP counters.
         security: Its counters of tokens and signatures.
+        written: Counts what the adapter has written to SAP.
         drift_gate: Whether a closed gate makes it not ready.
     """
 
@@ -35,6 +37,7 @@ class StatusEndpoints:
         signer: ResponseSigner,
         metrics: RequestMetrics,
         security: SecurityMetrics,
+        written: WrittenRows,
         *,
         drift_gate: bool,
     ) -> None:
@@ -42,6 +45,7 @@ class StatusEndpoints:
         self._signer = signer
         self._metrics = metrics
         self._security = security
+        self._written = written
         self._drift_gate = drift_gate
 
     async def healthz(self, _: Request) -> Response:
@@ -55,9 +59,8 @@ class StatusEndpoints:
 
     async def prometheus(self, request: Request) -> Response:
         """Metrics, in the format the scraper asks for."""
-        body, content_type = render(
-            scrape(self._runtime, self._metrics, self._security), request.headers.get("accept", "")
-        )
+        exposed = scrape(self._runtime, self._metrics, self._security, self._written.by_status)
+        body, content_type = render(exposed, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type, **NO_STORE})
 
     async def jwks(self, _: Request) -> Response:

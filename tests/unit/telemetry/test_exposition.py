@@ -33,6 +33,7 @@ CONTRACT = {
     "cap_cache_hit_ratio",
     "cap_signatures_created_total",
     "cap_signatures_verified_total",
+    "cap_adapter_sap_write_total",
     "audit_chain_break_total",
 }
 LATENCY = tuple(3 if i == 10 else 0 for i in range(len(LATENCY_BOUNDS_S) + 1))
@@ -65,7 +66,7 @@ def _scrape(gate: str | None = "open", counts: Counts = COUNTS) -> Scrape:
         step=StepCounts("s1", counts, Traffic(3, 1, LATENCY)),
         windows=windows,
     )
-    return Scrape((policy,), windows, security=_security(), started_s=1_700_000_000.125)
+    return Scrape((policy,), windows, security=_security(), sap_writes={"OK": 47, "FAIL": 3}, started_s=1_700_000_000.125)
 
 
 def test_every_metric_of_the_contract_is_there() -> None:
