@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from engine.clock import Clock
@@ -47,10 +47,13 @@ class Access:
         """A client that sends no token unless a request names one, follows no redirect, and never retries."""
         import httpx
 
+        return httpx.Client(timeout=timeout_s, **self.transport())
+
+    def transport(self) -> dict[str, Any]:
+        """How an HTTP client of any kind speaks to the verifier."""
         # A proxy of the environment must not stand between this machine and itself.
-        verify = self.tls if self.tls is not None else True
         trust_env = urlsplit(self.base).hostname not in LOOPBACK
-        return httpx.Client(base_url=self.base, verify=verify, timeout=timeout_s, trust_env=trust_env)
+        return {"base_url": self.base, "verify": True if self.tls is None else self.tls, "trust_env": trust_env}
 
     def bearer(self) -> dict[str, str]:
         """The header that carries the token."""

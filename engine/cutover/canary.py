@@ -13,11 +13,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from engine.canonical import canonical_json
 from engine.clock import Clock, to_rfc3339
 from engine.cutover.canary_evidence import ALL, CANARY, STABLE, CanaryLabel, CanarySource, Sighting, Track, tracks_of
 from engine.cutover.slo import Slo
@@ -139,6 +140,20 @@ def watch_canary(
         if final:
             return
         sleep(interval_s)
+
+
+def canary_record(rows: Sequence[CanaryRow]) -> bytes:
+    """A finished watch as canonical JSON, for the report: its verdict whole, its course in brief."""
+    course = [
+        {
+            "at": to_rfc3339(row.at),
+            "clean_s": round(row.clean_s, 1),
+            "reasons": list(row.reasons),
+            **row.tracks[ALL].to_json(),
+        }
+        for row in rows
+    ]
+    return canonical_json({"verdict": rows[-1].to_json(), "course": course}) + b"\n"
 
 
 class _Watch:

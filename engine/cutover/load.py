@@ -185,9 +185,8 @@ def _http_client(access: Access) -> Any:
     import httpx
 
     limits = httpx.Limits(max_connections=MAX_WAITING, max_keepalive_connections=MAX_WAITING)
-    verify = access.tls if access.tls is not None else True
     # The timeout is the open loop's, which begins when a request is due and not when a connection is free.
-    return httpx.AsyncClient(base_url=access.base, verify=verify, limits=limits, timeout=None, trust_env=False)  # noqa: S113
+    return httpx.AsyncClient(limits=limits, timeout=None, **access.transport())  # noqa: S113
 
 
 def _sender(client: Any, access: Access, plan: LoadPlan, at: datetime) -> Send:

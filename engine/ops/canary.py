@@ -37,11 +37,11 @@ def watch(
     from engine.cutover.canary import CanaryLimits, watch_canary
     from engine.cutover.durations import read_duration
     from engine.cutover.slo import Slo
-    from engine.ops.canary_targets import canary_label, canary_source
+    from engine.ops.canary_targets import canary_label, canary_source, recorded
     from engine.ops.target import policy_id
 
     limits = CanaryLimits(read_duration(duration), read_duration(patience), Slo(p95_s=p95 / 1000), drift_max)
-    return watch_canary(
+    rows = watch_canary(
         canary_source(ctx, source, base),
         limits,
         policy_id=policy_id(ctx, policy),
@@ -49,3 +49,4 @@ def watch(
         label=canary_label(canary),
         interval_s=read_duration(interval),
     )
+    return recorded(ctx, rows)

@@ -19,6 +19,9 @@ def load(
     p95: Annotated[float, Arg("95 % must be answered within so many milliseconds.", metavar="MS")] = 600.0,
     max_errors: Annotated[float, Arg("Less than this share may fail, 0 to 1.", metavar="R")] = 0.01,
     timeout: Annotated[str, Arg("When a caller gives up.", metavar="TIME")] = "10s",
+    target: Annotated[
+        str | None, Arg("Where its replicas are counted meanwhile.", choices=("kubernetes", "local"))
+    ] = None,
     base: Annotated[str, BASE] = "",
     policy: Annotated[str, Arg("The policy to verify.", metavar="ID", suggest="policy")] = "lksg.v1",
     token_file: Annotated[str, TOKEN_FILE] = "",
@@ -38,6 +41,7 @@ def load(
     from engine.cutover.load_report import LoadPlan
     from engine.cutover.records import keep_record
     from engine.cutover.slo import Slo
+    from engine.ops.replica_count import replica_count
 
     plan = LoadPlan(rps, read_duration(duration), read_duration(timeout), policy)
     slo = Slo(p95 / 1000, max_errors)
@@ -53,7 +57,16 @@ def load(
     def tell(second: "LoadSecond") -> None:
         ctx.emit(Progress("load", min(second.due, plan.requests), plan.requests, second.line))
 
-    report = run_load(access, plan, env=ctx.env, clock=ctx.clock, slo=slo, on_second=tell, rehearse=ctx.rehearsing)
+    report = run_load(
+        access,
+        plan,
+        env=ctx.env,
+        clock=ctx.clock,
+        slo=slo,
+        on_second=tell,
+        replicas=replica_count(ctx, target) if target else None,
+        rehearse=ctx.rehearsing,
+    )
     if not report.rehearsed:
         keep_record(ctx.settings.state_dir, "load", report.document, at=report.at)
     return report

@@ -13,6 +13,7 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.cutover.records import KEPT, keep_record, read_records
+from engine.settings import default_state_dir
 from tests.cli.conftest import Cli
 
 READY = {"status": "ready", "environment": "dev", "reasons": [], "warnings": []}
@@ -125,6 +126,8 @@ def test_a_load_that_is_met_is_kept_for_the_report(cli: Cli, base: str, tmp_path
     assert outcome.code == 0, outcome.out
     assert "PASS ✓" in outcome.out
     assert (json.loads(file.read_text())["due"], json.loads(file.read_text())["failed"]) == (100, 0)
+    [kept] = read_records(default_state_dir(), "load")
+    assert kept == json.loads(file.read_text())
     audit = cli("audit", "show", "--action", "load", "--output", "json").data["records"]
     assert [record["outcome"] for record in audit] == ["done", "intent"]
 
@@ -156,6 +159,8 @@ def test_a_watch_ends_with_its_last_rows_answer(
     rows = [json.loads(line) for line in outcome.out.splitlines()]
     assert (outcome.code, rows[-1]["answer"]) == (code, "no" if fails else "hold")
     assert [row["final"] for row in rows] == [False] * (len(rows) - 1) + [True]
+    [kept] = read_records(default_state_dir(), "canary")
+    assert (kept["verdict"], len(kept["course"])) == (rows[-1], len(rows))
 
 
 def test_only_the_newest_records_are_kept(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +22,8 @@ from engine.cutover.target import Revision, UnderWay
 from engine.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 LOCK: Final = "deploy.lock"
+LOCK_TRIES: Final = 10
+LOCK_PAUSE_S: Final = 0.02
 KEPT: Final = 50
 """Entries of the history; the oldest go first."""
 
@@ -167,13 +170,23 @@ def exclusively(folder: Path) -> Iterator[None]:
         hint = "The state directory must be yours and writable."
         raise Unavailable("local.folder", f"The local target has nowhere to live: {error.strerror}", hint) from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _busy(folder) from None
+        if not _taken(lock):
+            raise _busy(folder)
         yield
     finally:
         os.close(lock)
+
+
+def _taken(lock: int) -> bool:
+    """Whether the lock could be had; somebody who only looks whether it is free holds it for a moment."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return True
+    return False
 
 
 def is_busy(folder: Path) -> bool:
