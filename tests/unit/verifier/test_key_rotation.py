@@ -54,7 +54,7 @@ class Rotation:
         """Whether a caller who fetches the service's key set now accepts a result."""
         keys = (await self.client.get("/.well-known/jwks.json")).json()
         try:
-            return verify_result(result, keys, now=self.runtime.clock.now()).kid == result["kid"]
+            return verify_result(result, keys, now=self.runtime.clock.now()).kid == str(result["kid"])
         except Refused:
             return False
 
@@ -156,12 +156,10 @@ async def test_a_revoked_key_is_refused_at_once(rotation: Rotation) -> None:
 async def test_registry_keys_rotate_without_changing_what_is_served(rotation: Rotation, clock: ManualClock) -> None:
     """Re-signing adds a signature: neither the IR nor its ETag changes, and nothing is refused on the way."""
     before = await rotation.client.get(f"/policy/{POLICY_ID}")
-    for step in (
-        lambda: keyring.prepare(rotation.operator, "registry", "file"),
-        lambda: keyring.dual_accept(rotation.operator, "registry"),
-    ):
-        step()
-        rotation.runtime.refresh()
+    keyring.prepare(rotation.operator, "registry", "file")
+    rotation.runtime.refresh()
+    keyring.dual_accept(rotation.operator, "registry")
+    rotation.runtime.refresh()
     assert keyring.switch(rotation.operator, "registry").entries_left == 0
     rotation.runtime.refresh()
     clock.advance(660)
