@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from engine.clock import SystemClock
 from engine.context import EngineContext
 from engine.errors import EngineError
 from engine.ops import keyring
+from engine.ops.results.keys import RotationStatus
 from engine.ports import ReplicaKeys
 from engine.settings import Settings
 
-STEPS = {
+STEPS: dict[str, Callable[[EngineContext, str], RotationStatus]] = {
     "prepare": lambda ctx, purpose: keyring.prepare(ctx, purpose, "file"),
     "dual-accept": keyring.dual_accept,
     "switch": keyring.switch,
