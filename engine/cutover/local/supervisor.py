@@ -142,6 +142,7 @@ class Supervisor:
         self._clock = clock
         self._url = url
         self._self = ProcessRef.of(os.getpid())
+        self._wanted = Wanted()
         self._replicas: dict[str, Replica] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._written: Found | None = None
@@ -156,7 +157,9 @@ class Supervisor:
 
     async def look(self) -> None:
         """Compare once, act, and say what was found."""
-        wanted = Wanted.read(self._folder)
+        found = Wanted.read(self._folder)
+        # A document that is damaged or lost is no order to end everything.
+        wanted = self._wanted = found if found.generation >= self._wanted.generation else self._wanted
         names = {backend.name for backend in wanted.backends}
         for backend in wanted.backends:
             self._take(backend)
@@ -209,7 +212,7 @@ class Supervisor:
         """End every verifier in order."""
         await asyncio.gather(*(asyncio.to_thread(replica.stop) for replica in self._replicas.values()))
         self._replicas.clear()
-        self._tell(Wanted.read(self._folder).generation)
+        self._tell(self._wanted.generation)
 
 
 def end_orphans(folder: Path) -> None:

@@ -312,7 +312,8 @@ class LocalTarget:
             self._sleep(LOOK_S)
 
     def _want(self, backends: tuple[Backend, ...]) -> Wanted:
-        wanted = Wanted(Wanted.read(self.folder).generation + 1, backends)
+        seen = max(Wanted.read(self.folder).generation, Found.read(self.folder).generation)
+        wanted = Wanted(seen + 1, backends)
         wanted.write(self.folder)
         return wanted
 

@@ -182,11 +182,13 @@ def test_after_a_kill_one_can_also_go_back(
 
 @pytest.mark.slow
 def test_a_verifier_that_is_killed_comes_back_and_the_supervisor_too(target: LocalTarget, plain: Release) -> None:
+    """Even where somebody has damaged the document that says what is wanted."""
     target.apply(plain, ignore_progress)
     url, found = target.url, Found.read(target.folder)
     verifier, supervisor = found.backends[0].process, found.supervisor
     assert verifier is not None
     assert supervisor is not None
+    (target.folder / "wanted.json").write_text("{")
     os.kill(verifier.pid, signal.SIGKILL)
     until(lambda: Found.read(target.folder).backends[0].restarts == 1)
     until(lambda: target.ready_replicas() == 1)
