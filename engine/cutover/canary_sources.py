@@ -5,6 +5,7 @@ Nothing found is never zero: what does not answer is silence, and a canary is no
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -52,20 +53,24 @@ class ScrapeWatch:
         from prometheus_client.parser import text_string_to_metric_families
 
         try:
-            samples = [s for family in text_string_to_metric_families(exposition) for s in family.samples]
+            samples = [
+                (s.name, s.labels, _number(s.value))
+                for family in text_string_to_metric_families(exposition)
+                for s in family.samples
+                if s.name in NEEDED
+            ]
         except ValueError as error:
             raise Unavailable("canary.malformed", "its metrics cannot be read", "Check the address.") from error
-        if not any(sample.name in NEEDED for sample in samples):
+        if not samples:
             raise Unavailable("canary.no_series", "it exposes nothing of a verifier", "Check the address.")
-        for sample in samples:
-            if sample.name in NEEDED:
-                labels = {"__name__": sample.name, "instance": name, **sample.labels}
-                key = frozenset(labels.items())
-                before = self._remembered.get(key)
-                points = (*(before.points if before else ()), (now_s, float(sample.value)))
-                # Every start is kept: it tells for each moment which process answered.
-                kept = points if sample.name == names.STARTED else _thinned(points, since_s)
-                self._remembered[key] = Series(labels, kept)
+        for metric, own, value in samples:
+            labels = {"__name__": metric, "instance": name, **own}
+            key = frozenset(labels.items())
+            before = self._remembered.get(key)
+            points = (*(before.points if before else ()), (now_s, value))
+            # Every start is kept: it tells for each moment which process answered.
+            kept = points if metric == names.STARTED else _thinned(points, since_s)
+            self._remembered[key] = Series(labels, kept)
 
 
 class PrometheusWatch:
@@ -135,8 +140,16 @@ class PrometheusWatch:
 
 
 def _series(entry: Mapping[str, Any]) -> Series:
+    """A series of the HTTP API's answer. Raises KeyError, TypeError or ValueError where it is none of numbers."""
     raw: Sequence[Sequence[Any]] = entry["values"] if "values" in entry else [entry["value"]]
-    return Series(entry["metric"], tuple((float(at), float(value)) for at, value in raw))
+    return Series(entry["metric"], tuple((float(at), _number(value)) for at, value in raw))
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
 
 
 def _braces(*matchers: str) -> str:

@@ -285,8 +285,9 @@ def test_a_canary_without_requests_of_its_own_is_silence(watch: Watch) -> None:
     assert (rows[-1].answer, rows[-1].final) == ("hold", True)
 
 
-def test_what_is_no_metric_is_silence(clock: ManualClock) -> None:
-    source = ScrapeWatch(lambda: {"x": lambda: "<html>"})
+@pytest.mark.parametrize("exposition", ["<html>", "other 1\n", 'cap_verifier_requests_total{result="ok"} NaN\n', ""])
+def test_what_is_no_metric_is_silence(clock: ManualClock, exposition: str) -> None:
+    source = ScrapeWatch(lambda: {"x": lambda: exposition})
     rows = watch_canary(
         source,
         CanaryLimits(for_s=10, patience_s=5),
@@ -337,7 +338,10 @@ class TestPrometheus:
     def test_one_that_is_silent_though_up_makes_the_whole_old(self) -> None:
         assert self.source({"a": 1, "b": 1}, silent_s=500).look(since_s=900, now_s=1000).newest_s == 500
 
-    @pytest.mark.parametrize("answer", [[{}], [{"metric": {}}], [{"metric": {}, "value": ["x", "y"]}]])
+    @pytest.mark.parametrize(
+        "answer",
+        [[{}], [{"metric": {}}], [{"metric": {}, "value": ["x", "y"]}], [{"metric": {}, "value": [1, "NaN"]}]],
+    )
     def test_an_answer_that_is_no_series_is_silence(self, answer: list[dict[str, Any]]) -> None:
         with pytest.raises(Unavailable):
             PrometheusWatch(lambda _: answer).look(since_s=900, now_s=1000)
