@@ -126,7 +126,7 @@ def open_access(
     url = base or verifier_url(settings, environ)
     encrypted = _is_encrypted(url)
     token = _token_source(settings, clock, token_file, environ)
-    tls = _tls(ca_file, client_certificate) if encrypted else None
+    tls = client_tls(ca_file, client_certificate) if encrypted else None
     return Access(url.rstrip("/"), token, tls)
 
 
@@ -244,7 +244,14 @@ def _no_token() -> InvalidInput:
     return InvalidInput("cutover.token_malformed", "What is given as the token is none", "Give one token, one line.")
 
 
-def _tls(ca_file: str, client_certificate: str) -> ssl.SSLContext:
+def client_tls(ca_file: str, client_certificate: str) -> ssl.SSLContext:
+    """Whom to trust, and what to show where clients need a certificate; empty for the machine's own and nothing.
+
+    Raises:
+        InvalidInput: A file holds no certificate.
+        NotFound: A file does not exist.
+        Unavailable: It cannot be read.
+    """
     import ssl
 
     try:

@@ -140,25 +140,8 @@ def run_load(
     ledger, elapsed_s = Ledger(duration_s=plan.duration_s, timeout_s=plan.timeout_s), 0.0
     if not rehearse:
         ledger, counted, elapsed_s = asyncio.run(_run(access, plan, at, on_second, replicas))
-    return LoadReport(
-        at=at,
-        env=env,
-        base=access.base,
-        plan=plan,
-        slo=slo or Slo(),
-        elapsed_s=elapsed_s,
-        due=ledger.due,
-        outcomes=dict(ledger.outcomes),
-        statuses=dict(ledger.statuses),
-        latency_s=ledger.quantiles_s(),
-        lag_p99_s=ledger.lag_p99_s(),
-        slot_s=ledger.slot_s,
-        course=ledger.course(),
-        histogram=ledger.histogram.encode().decode("ascii"),
-        backends=dict(ledger.backends),
-        replicas=tuple(counted),
-        rehearsed=rehearse,
-    )
+    known = {"at": at, "env": env, "base": access.base, "elapsed_s": elapsed_s}
+    return LoadReport.of(ledger, plan, slo or Slo(), **known, replicas=tuple(counted), rehearsed=rehearse)
 
 
 async def _run(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from engine.canonical import canonical_json
 from engine.clock import to_rfc3339
 from engine.cutover.access import TIMEOUT_S
-from engine.cutover.load_ledger import LoadSlot, Outcome
+from engine.cutover.load_ledger import Ledger, LoadSlot, Outcome
 from engine.cutover.slo import Slo
 from engine.errors import InvalidInput
 
@@ -98,6 +98,31 @@ class LoadReport:
     """Seconds since the beginning and ready replicas, where a target tells."""
     rehearsed: bool = False
     """Whether nothing was to be sent: only address, environment and token were looked at."""
+
+    @classmethod
+    def of(cls, ledger: Ledger, plan: LoadPlan, slo: Slo, **known: Any) -> Self:
+        """The report of a run.
+
+        Args:
+            ledger: What became of the requests.
+            plan: What was to be done.
+            slo: What it is held to.
+            known: The fields that a ledger does not know: `at`, `env`, `base`, `elapsed_s`, `replicas`, `rehearsed`.
+        """
+        return cls(
+            plan=plan,
+            slo=slo,
+            due=ledger.due,
+            outcomes=dict(ledger.outcomes),
+            statuses=dict(ledger.statuses),
+            latency_s=ledger.quantiles_s(),
+            lag_p99_s=ledger.lag_p99_s(),
+            slot_s=ledger.slot_s,
+            course=ledger.course(),
+            histogram=ledger.histogram.encode().decode("ascii"),
+            backends=dict(ledger.backends),
+            **known,
+        )
 
     @property
     def failed(self) -> int:
