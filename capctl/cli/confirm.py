@@ -21,9 +21,15 @@ def confirm(op: Operation, settings: Settings, options: Options) -> None:
     """Ask, unless `--yes` has answered.
 
     Raises:
-        InvalidInput: The question is needed and nobody is there to answer it.
+        InvalidInput: Production was not named where it must be, or nobody is there to answer the question.
         Held: The answer was no.
     """
+    if op.names_environment and settings.is_production and options.env is None and not options.dry_run:
+        raise InvalidInput(
+            "cli.environment_not_named",
+            f"'capctl {' '.join(op.command)}' would act in {settings.env}, which the command line does not name",
+            f"Type --env {settings.env} if you mean it.",
+        )
     if options.yes or options.dry_run or not needs_confirmation(op, settings):
         return
     words = " ".join(op.command)

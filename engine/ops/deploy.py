@@ -43,7 +43,7 @@ def plan(
     return plan_deployment(ctx, target, release_of(ctx, release, chart, values, timeout))
 
 
-@operation("deploy.apply", danger=Danger.WRITE, rehearses=True)
+@operation("deploy.apply", danger=Danger.WRITE, rehearses=True, names_environment=True)
 def apply(
     ctx: "EngineContext",
     *,

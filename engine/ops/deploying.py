@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, get_args
 
+from engine.audit import AuditEvent
 from engine.cutover.chart import values_for
 from engine.cutover.target import Deployed, DeployTarget, OnFailure, Release
 from engine.errors import InvalidInput
+from engine.ids import hash_json
 from engine.ops.results.deploy import DeployPlan, DiffShown, StatusShown, TargetName
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def apply_release(ctx: EngineContext, name: str | None, release: Release) -> Dep
     """See `engine.ops.deploy.apply`; a rehearsal makes the plan."""
     if ctx.rehearsing:
         return plan_deployment(ctx, name, release)
-    return open_target(ctx, name).apply(release, ctx.emit)
+    return _recorded(ctx, "deploy.apply", release.name, open_target(ctx, name).apply(release, ctx.emit))
 
 
 def show_diff(ctx: EngineContext, name: str | None, release: Release) -> DiffShown:
@@ -104,4 +106,25 @@ def roll_back(
     """See `engine.ops.deploy.rollback`; a rehearsal shows where the release stands."""
     if ctx.rehearsing:
         return show_status(ctx, name, release)
-    return open_target(ctx, name).rollback(release, revision, ctx.emit, timeout_s=seconds(timeout))
+    result = open_target(ctx, name).rollback(release, revision, ctx.emit, timeout_s=seconds(timeout))
+    return _recorded(ctx, "deploy.rollback", release, result)
+
+
+def _recorded(ctx: EngineContext, action: str, release: str, result: Deployed) -> Deployed:
+    """Tell the audit trail which revision of which release serves since, and on which chart and images."""
+    evidence = {
+        "target": result.status.target,
+        "chart_digest": result.chart_digest,
+        "images": list(result.status.images),
+        "from_revision": result.from_revision,
+    }
+    event = AuditEvent(
+        action,
+        "done",
+        ctx.store.pseudonym(ctx.actor),
+        object=release,
+        revision=result.revision,
+        evidence=hash_json(evidence),
+    )
+    ctx.store.append_audit(event, at=ctx.clock.now())
+    return result

@@ -95,6 +95,8 @@ class Operation(NamedTuple):
     """Whether it does its own dry run, because what it changes lies outside the registry: it asks `ctx.rehearsing`."""
     records_elsewhere: bool = False
     """Whether it records itself, in the registry it makes: the context's own may not exist, and must not come to be."""
+    names_environment: bool = False
+    """Whether production must be named on the command line: a variable left over in a shell does not choose it."""
 
     @property
     def summary(self) -> str:
@@ -123,6 +125,7 @@ def operation(
     restores_safety: bool = False,
     rehearses: bool = False,
     records_elsewhere: bool = False,
+    names_environment: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as an operation.
 
@@ -136,6 +139,7 @@ def operation(
         restores_safety: It leads back to safety.
         rehearses: It does its own dry run.
         records_elsewhere: It records itself, in the registry it makes.
+        names_environment: Production must be named for it on the command line.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,6 +157,7 @@ def operation(
             restores_safety=restores_safety,
             rehearses=rehearses,
             records_elsewhere=records_elsewhere,
+            names_environment=names_environment,
         )
         return function
 
