@@ -17,6 +17,7 @@ LOCAL: Final[dict[Words, str]] = {
     (): "capctl.cli.console",
     ("demo",): "capctl.cli.demo",
     ("serve",): "capctl.cli.serve",
+    ("web",): "capctl.cli.web",
 }
 """Commands that no other surface has: each module declares one as `COMMAND`."""
 

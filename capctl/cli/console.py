@@ -1,5 +1,6 @@
 """`capctl` alone: the control room."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,8 @@ def require_terminal(instead: str) -> None:
     Raises:
         InvalidInput: stdin or stdout is not a terminal.
     """
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    # A driver of its own draws elsewhere: for `capctl web`, in a browser.
+    if "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty()):
         return
     from engine.errors import InvalidInput
 

@@ -20,8 +20,8 @@ from engine.ops.spec import Danger, Operation
 
 DOCS = Path(__file__).parents[2] / "docs"
 
-ONLY_COMMANDS = {(), ("demo",), ("serve",)}
-"""What only a command line can offer: opening the console, running the demonstration, running the service."""
+ONLY_COMMANDS = {(), ("demo",), ("serve",), ("web",)}
+"""What only a command line can offer: opening the console, running the demonstration, the service or a page."""
 
 OPERATIONS = pytest.mark.parametrize("op", REGISTRY.values(), ids=REGISTRY)
 

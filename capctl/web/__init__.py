@@ -1,0 +1,1 @@
+"""The control room in a browser, on this machine."""
