@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-SECTIONS = ("decide", "peers", "drift", "auth", "http", "registry", "startup", "tui")
+SECTIONS = ("decide", "peers", "drift", "auth", "http", "registry", "recovery", "startup", "tui")
 WRITE = "--write"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 

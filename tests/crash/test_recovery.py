@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +104,7 @@ def zygote(tmp_path: Path) -> Iterator[Zygote]:
     made.close()
 
 
-def test_backups_killed_at_500_moments(zygote: Zygote) -> None:
+def test_backups_killed_at_500_moments(zygote: Zygote, record_property: Callable[[str, object], None]) -> None:
     """Each backup that was acknowledged is listed and sound; each that is listed as complete is sound."""
     rng, kills, acknowledged = random.Random(11), 0, 0
     folder = zygote.home / "backups"
@@ -126,9 +126,10 @@ def test_backups_killed_at_500_moments(zygote: Zygote) -> None:
     assert zygote.run(command) == 0
     assert [path.name for path in (zygote.home / "state").glob(".backup.*")] == []
     assert acknowledged > 0
+    record_property("tried", f"{kills} kills, {acknowledged} acknowledged")
 
 
-def test_restores_killed_at_500_moments(zygote: Zygote) -> None:
+def test_restores_killed_at_500_moments(zygote: Zygote, record_property: Callable[[str, object], None]) -> None:
     """The target is there whole, or not at all; and it is there when the restore said so."""
     rng, kills, whole = random.Random(12), 0, 0
     target = zygote.home / "place" / "restored"
@@ -149,3 +150,4 @@ def test_restores_killed_at_500_moments(zygote: Zygote) -> None:
     assert zygote.run(command) == 0
     assert [path.name for path in target.parent.iterdir()] == ["restored"]
     assert whole > 0
+    record_property("tried", f"{kills} kills, {whole} whole")

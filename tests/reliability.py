@@ -1,0 +1,150 @@
+"""Write docs/reliability.md: run what holds the figures of recovery and trust, and put down what was counted.
+
+    python -m tests.reliability        (make reliability)
+
+A figure is a test. Its row says what was promised, how often it was tried in this run, and how long that took; a test
+that fails, is skipped or has gone makes the command fail and leaves the document as it was. Tests count themselves with
+`record_property("tried", ...)`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).parents[1]
+DOCUMENT: Final = ROOT / "docs" / "reliability.md"
+
+
+class Figure(NamedTuple):
+    """A promise and the test that holds it."""
+
+    promise: str
+    test: str
+    """File and function."""
+
+
+FIGURES: Final = (
+    Figure(
+        "Backup killed (kill -9) at random points: every acknowledged one is sound, none is half visible",
+        "tests/crash/test_recovery.py::test_backups_killed_at_500_moments",
+    ),
+    Figure(
+        "Restore killed at random points: the target is there whole, or not at all",
+        "tests/crash/test_recovery.py::test_restores_killed_at_500_moments",
+    ),
+    Figure(
+        "Rotation and re-signing killed at random points: nothing acknowledged lost or duplicated",
+        "tests/crash/test_rotation.py::test_a_rotation_that_is_killed_five_hundred_times_loses_nothing",
+    ),
+    Figure(
+        "Changed archives: none is restored, no file outside the hidden folder",
+        "tests/unit/recovery/test_restore.py::test_of_5000_changed_archives_none_is_restored",
+    ),
+    Figure(
+        "Changed manifests: none is believed",
+        "tests/unit/recovery/test_restore.py::test_of_1000_changed_manifests_none_is_believed",
+    ),
+    Figure(
+        "Hostile members, each before, instead of and after the listed ones: none is written",
+        "tests/unit/recovery/test_restore.py::test_a_hostile_member_is_refused",
+    ),
+    Figure(
+        "Disk full or failing at each call of a backup: no backup is half there",
+        "tests/unit/recovery/test_restore.py::test_a_disk_that_fails_at_any_call_leaves_no_backup_behind",
+    ),
+    Figure(
+        "Disk full or failing at each call of a restore: there is no target",
+        "tests/unit/recovery/test_restore.py::test_a_disk_that_fails_at_any_call_leaves_no_target_behind",
+    ),
+    Figure(
+        "Restore drills with a verifier process: every policy with equal ir_hash and ETag",
+        "tests/unit/recovery/test_drill.py::test_twenty_drills_restore_every_policy",
+    ),
+    Figure(
+        "The same over HTTP, before the backup and after the restore",
+        "tests/unit/recovery/test_drill.py::test_restored_policy_has_identical_ir_hash_and_etag",
+    ),
+    Figure(
+        "Old and new key accepted until the decommission time",
+        "tests/unit/verifier/test_key_rotation.py::test_verify_accepts_old_and_new_until_decommission",
+    ),
+    Figure(
+        "Old key refused at the decommission time and after",
+        "tests/unit/verifier/test_key_rotation.py::test_verify_rejects_old_after_decommission",
+    ),
+    Figure(
+        "Every one-line change of a 1,000-line audit trail is found and located",
+        "tests/unit/audit/test_verification.py::test_every_line_is_found",
+    ),
+)
+
+
+class Outcome(NamedTuple):
+    """What a test came to."""
+
+    tests: int
+    passed: int
+    tried: str
+    seconds: float
+
+
+def main() -> int:
+    """Run the tests and write the document; 1 where a figure does not hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", *sorted({figure.test for figure in FIGURES})]
+        subprocess.run([*command, "-o", "junit_family=xunit1", f"--junit-xml={report}"], cwd=ROOT, check=False)
+        outcomes = {figure: _outcome(figure, report) for figure in FIGURES}
+    failed = [figure.promise for figure, outcome in outcomes.items() if not outcome.tests == outcome.passed > 0]
+    if failed:
+        sys.stderr.write("".join(f"does not hold: {promise}\n" for promise in failed))
+        return 1
+    DOCUMENT.write_text(_document(outcomes), "utf-8")
+    return 0
+
+
+def _outcome(figure: Figure, report: Path) -> Outcome:
+    file, _, function = figure.test.partition("::")
+    module = file.removesuffix(".py").replace("/", ".")
+    cases = [
+        case
+        for case in ET.parse(report).iter("testcase")
+        if case.get("classname") == module and (case.get("name") or "").partition("[")[0] == function
+    ]
+    passed = [case for case in cases if not any(case.find(tag) is not None for tag in ("failure", "error", "skipped"))]
+    tried = [item.get("value", "") for case in cases for item in case.iter("property") if item.get("name") == "tried"]
+    return Outcome(
+        len(cases), len(passed), ", ".join(dict.fromkeys(tried)), sum(float(c.get("time", 0)) for c in cases)
+    )
+
+
+def _document(outcomes: dict[Figure, Outcome]) -> str:
+    rows = [
+        f"| {figure.promise} | {outcome.tried or f'{outcome.tests} cases'} | holds | {outcome.seconds:.1f} s | "
+        f"`{figure.test.rpartition('/')[2]}` |"
+        for figure, outcome in outcomes.items()
+    ]
+    return "\n".join([HEAD, *rows, FOOT])
+
+
+HEAD: Final = """# Reliability
+
+What is promised of recovery and trust, and what was counted when it was last tried. `make reliability` runs the tests
+below and writes this page; where one of them fails, is skipped or is missing, the page is not written. All of them run
+in the slow suite of `.ci/run`, with fixed seeds.
+
+| promise | tried | result | took | test |
+| --- | --- | --- | ---: | --- |"""
+
+FOOT: Final = """
+What this does not show: kill -9 is not power loss (what is acknowledged has been through fsync, and no machine was
+unplugged); the disk's errors are injected at the system calls of this program, SQLite's own writes apart; restores into
+a Kubernetes namespace are tried as restores into an empty directory that a verifier process then serves."""
+
+if __name__ == "__main__":
+    sys.exit(main())
