@@ -112,7 +112,7 @@ def decommission(
     return end(ctx, purpose, at)
 
 
-@operation("keys.abort", danger=Danger.WRITE, command="keys rotate abort", rehearses=True)
+@operation("keys.abort", danger=Danger.WRITE, command="keys rotate abort", key="a", rehearses=True)
 def abort(ctx: "EngineContext", *, purpose: Annotated[str, PURPOSE] = RESPONSE) -> "RotationStatus":
     """Give a rotation up, before the new key signs; it is destroyed, and the old one goes on."""
     from engine.ops.keyring import abort as give_up
@@ -120,11 +120,11 @@ def abort(ctx: "EngineContext", *, purpose: Annotated[str, PURPOSE] = RESPONSE) 
     return give_up(ctx, purpose)
 
 
-@operation("keys.revoke", danger=Danger.IRREVERSIBLE, rehearses=True)
+@operation("keys.revoke", danger=Danger.IRREVERSIBLE, key="x", rehearses=True)
 def revoke(
     ctx: "EngineContext",
     *,
-    kid: Annotated[str, KID],
+    kid: Annotated[str, Arg("Which key: its id, or the beginning of it.", metavar="KID")],
     reason: Annotated[str, Arg("Why.", choices=("compromised", "lost", "withdrawn"))],
 ) -> "RotationStatus":
     """Accept nothing any more that a key ever signed, at once; another one takes its place.
