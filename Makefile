@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types slow bench docs lock tools clean
+.PHONY: help demo test check format lint types slow bench reliability docs lock tools clean
 
 help:            ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -34,6 +34,9 @@ types: $(VENV)/.dev ## Check types.
 
 bench: $(VENV)/.dev ## Measure, side by side in one run; print the ratios and put them into docs/performance.md.
 	$(BIN)/python -m tests.bench --write
+
+reliability: $(VENV)/.dev ## Try the figures of recovery and trust, and write docs/reliability.md.
+	$(BIN)/python -m tests.reliability
 
 docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m capctl.cli.reference > docs/operations.md
