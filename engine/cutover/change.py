@@ -19,7 +19,7 @@ from engine.cutover.kubectl import CAUSE_KINDS, Kubectl
 from engine.cutover.ledger import Ledger
 from engine.cutover.target import Command, Emit, Health, Resource, Revision
 from engine.cutover.workloads import causes, resources_of
-from engine.errors import EngineError
+from engine.errors import EngineError, Unavailable
 
 LOOK_S: Final = 2.0
 """Time between two looks at the cluster: k9s's own."""
@@ -68,13 +68,16 @@ class Change:
         """Wait until everything is ready; return how it is then, or when the time is over.
 
         What merely works with a limitation (an autoscaler without metrics) is waited for no longer than
-        `METRICS_GRACE_S`.
+        `METRICS_GRACE_S`. A cluster that does not answer for a moment is asked again.
+
+        Raises:
+            Unavailable: It does not answer when the time is over.
         """
         self.ledger.step("ready")
         self.emit(Progress("ready", 0, output=f"$ {self.kubectl.get().line}"))
         began, settled_at = self.clock.monotonic(), None
         while True:
-            resources, now = self.look(), self.clock.monotonic()
+            resources, now = self._look_within(began + timeout_s), self.clock.monotonic()
             open_ones = {item.health for item in resources} - {Health.READY}
             settled_at = (now if settled_at is None else settled_at) if open_ones == {Health.DEGRADED} else None
             if not open_ones or now - began >= timeout_s:
@@ -82,6 +85,16 @@ class Change:
             if settled_at is not None and now - settled_at >= METRICS_GRACE_S:
                 return resources
             self.sleep(LOOK_S)
+
+    def _look_within(self, deadline: float) -> tuple[Resource, ...]:
+        """Look; where the cluster does not answer, again and again until the deadline."""
+        while True:
+            try:
+                return self.look()
+            except Unavailable:
+                if self.clock.monotonic() >= deadline:
+                    raise
+                self.sleep(LOOK_S)
 
     def look(self, *, closely: bool = False) -> tuple[Resource, ...]:
         """How every resource is now; what changed since the last look is told.

@@ -102,7 +102,8 @@ COMPLAINTS: Final = (
         "capctl deploy apply installs it; or correct kube_namespace or the context.",
     ),
     _complaint(
-        r"unreachable|unable to connect|connection refused|connection to the server|no such host|i/o timeout|"
+        r"unreachable|unable to connect|unable to handle the request|connection refused|connection to the server|"
+        r"no such host|i/o timeout|"
         r"no configuration has been provided|invalid configuration",
         Unavailable,
         "deploy.no_cluster",

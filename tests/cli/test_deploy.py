@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from capctl.cli.progress import progress_bar
+from engine.context import Progress
 from tests.cli.conftest import Cli
 
 CHART = str(Path(__file__).parents[1] / "contract" / "kubernetes" / "chart")
@@ -59,3 +61,14 @@ def test_the_target_of_the_demonstration_is_this_machine(cli: Cli) -> None:
     """No cluster is needed to rehearse: nothing was deployed yet, which is said and is no error."""
     outcome = cli("deploy", "status", "--env", "demo", "--output", "json")
     assert (outcome.data["target"], outcome.data["phase"]) == ("local", "absent")
+
+
+def test_what_tools_print_goes_to_stderr_even_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipeline's log keeps helm's lines; numbers of progress are left out of it, and --quiet leaves out both."""
+    for quiet in (False, True):
+        with progress_bar(quiet=quiet) as emit:
+            emit(Progress("Deployment/cap", 1, 3))
+            emit(Progress("upgrade", 0, output="helm| STATUS: deployed\x1b[2J"))
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err == ("" if quiet else "helm| STATUS: deployed [2J\n")

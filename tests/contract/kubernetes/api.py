@@ -42,6 +42,10 @@ class Refusal(Exception):
         }
 
 
+def _lost() -> Refusal:
+    return Refusal(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+
+
 class Hold:
     """Stops the first request that fits, until it is let go: so that a test can act exactly there.
 
@@ -68,7 +72,7 @@ class Hold:
             self.reached.set()
             self.released.wait(WATCH_S)
             if self.drops:
-                raise Refusal(500, "InternalError", "the request was lost")
+                raise _lost()
 
 
 class Cluster:
@@ -86,6 +90,8 @@ class Cluster:
         self.knows_caller = True
         """Whether the caller's credentials are valid. Clients send none without TLS, so the test says what they are."""
         self.holds: list[Hold] = []
+        self.losses: list[Callable[[str, str], bool]] = []
+        """Requests that will be answered with 503: each of these loses the next one that fits it."""
         self.requests: list[tuple[str, str]] = []
         for name in namespaces:
             self.objects.put({"kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}})
@@ -151,6 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for hold in list(cluster.holds):
                 hold.wait(self.command, self.path, before=True)
+            if cluster.losses and cluster.losses[0](self.command, self.path):
+                cluster.losses.pop(0)
+                raise _lost()
             call = Call(cluster, self.command, url.path.strip("/"), query)
             if query.get("watch") in ("true", "1"):
                 return self._stream(call)

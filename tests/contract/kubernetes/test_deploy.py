@@ -327,3 +327,12 @@ def test_helm_4_deploys_and_goes_back_as_helm_3_does(
         target.apply(release("nopull"), heard)
     assert refused.value.code == "deploy.rolled_back"
     assert target.apply(release("2"), heard).revision == 4
+
+
+def test_a_cluster_that_is_silent_for_a_moment_is_asked_again(
+    target: KubernetesTarget, release: MakeRelease, heard: Heard, cluster: Cluster
+) -> None:
+    """The API server loses some requests while readiness is awaited: no reason to call a deployment failed."""
+    cluster.losses = [lambda method, path: method == "GET" and "horizontalpodautoscalers?" in path] * 3
+    assert target.apply(release(), heard).answer == "yes"
+    assert cluster.losses == []
