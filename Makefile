@@ -48,9 +48,9 @@ tools: $(VENV)/.tools ## Fetch helm and kubectl, for the tests of the chart.
 
 lock:            ## Resolve the lock files again (needs uv).
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/run.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" --all-extras pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes -c requirements/dev.lock \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/run.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
