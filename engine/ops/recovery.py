@@ -66,7 +66,7 @@ def restore_archive(
     """Restore a backup and say so in the restored trail. Raises as opening and restoring do."""
     from engine.recovery.restore import check_empty
 
-    target = Path(into)
+    target = Path(into).absolute()  # `.` has no name to put the hidden folder beside
     check_empty(target)
     identities = recovery.read_identities(Path(identity))
     opened = _open(ctx, archive, manifest, kids)
@@ -77,7 +77,7 @@ def restore_archive(
 
     if not ctx.rehearsing:
         return recovery.restore_backup(ctx, opened, target, identities, finish=record)
-    with staging(target.absolute().parent, "rehearsal") as folder:
+    with staging(target.parent, "rehearsal") as folder:
         recovery.restore_backup(ctx, opened, folder / "restored", identities, finish=record)
     return recovery.Restored(target, opened)
 

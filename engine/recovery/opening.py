@@ -35,7 +35,7 @@ class OpenedBackup:
 
 def manifest_path(archive: Path) -> Path:
     """Where the manifest of an archive lies."""
-    return archive.with_name(archive.name + MANIFEST_SUFFIX)
+    return archive.parent / (archive.name + MANIFEST_SUFFIX)
 
 
 def open_backup(

@@ -169,6 +169,14 @@ def test_an_archive_without_a_manifest_is_no_backup(world: World, kept: BackupMa
         restore(world, archive, tmp_path / "r")
 
 
+def test_a_folder_is_no_archive(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nor is the one that somebody stands in."""
+    monkeypatch.chdir(tmp_path)
+    for name in (".", str(tmp_path)):
+        with pytest.raises(EngineError):
+            open_backup(Path(name), world.trust)
+
+
 def test_keys_at_hand_count_as_well_as_a_noted_key_id(world: World, kept: BackupMade, tmp_path: Path) -> None:
     key = world.signer.public_key
     restore(world, kept.archive, tmp_path / "r", Trust({key.kid: key}))
