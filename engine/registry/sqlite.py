@@ -14,7 +14,7 @@ from engine.audit import AuditEvent, AuditRecord, ChainHead, CompactRange
 from engine.clock import Clock
 from engine.drift.sample import ReplicaSample
 from engine.errors import InvalidInput, NotFound, Unavailable
-from engine.ids import hash_bytes, merkle_root
+from engine.ids import merkle_root
 from engine.policy.ir import PolicyIR
 from engine.ports import (
     AuditLog,
@@ -24,19 +24,15 @@ from engine.ports import (
     KeyringStore,
     PublishedPolicy,
     ReferenceSetEntry,
-    ReplicaKeys,
     RolloutChange,
-    SignedEntry,
 )
 from engine.registry import (
     actors,
     audit_log,
     blobs,
     changes,
-    entries,
     evidence,
     faults,
-    keyrings,
     policies,
     reference_sets,
     rollouts,
@@ -44,10 +40,11 @@ from engine.registry import (
 )
 from engine.registry.database import BUSY_TIMEOUT_S, Database
 from engine.registry.sealing import Sealing
+from engine.registry.sqlite_keys import SqliteKeys
 from engine.rollout.state import RolloutState
 
 
-class SqliteStore:
+class SqliteStore(SqliteKeys):
     """Everything the embedded registry keeps. Implements `engine.ports.Store`.
 
     Opening is lazy: nothing is touched before the first use, an absent file reads as empty, and the first write makes
@@ -221,48 +218,12 @@ class SqliteStore:
     def is_pending(self) -> bool:
         return self._database.is_pending
 
-    def keyrings(self, *, after: int = 0) -> Sequence[bytes]:
-        with self._reading() as connection:
-            return keyrings.versions(connection, after=after)
-
-    def keyring_version(self) -> int:
-        with self._reading() as connection:
-            return keyrings.newest(connection)
-
-    def commit_keyring(self, envelope: bytes, *, version: int, audit: AuditEvent, at: datetime) -> None:
-        with self._writing() as connection:
-            keyrings.check_next(connection, version)
-            told = replace(audit, evidence=hash_bytes(envelope), revision=version)
-            keyrings.add(connection, version, envelope, audit_log.append(connection, told, at=at))
-            changes.count(connection)
-
-    def signed_entries(self) -> Sequence[SignedEntry]:
-        with self._reading() as connection:
-            return entries.everything(connection)
-
-    def replace_signatures(self, changes: Sequence[tuple[SignedEntry, SignedEntry]]) -> int:
-        with self._writing() as connection:
-            return sum(entries.replace(connection, before, after) for before, after in changes)
-
     def sign_unsigned(self) -> int:
         self._prepare_to_sign()
         with self._writing() as connection:
             signed = self._sealing(connection).sign_unsigned()
             changes.count(connection)
             return signed
-
-    def report_keys(self, report: ReplicaKeys) -> None:
-        # A report that is lost with the machine is made again, like the evidence.
-        with self._writing(durable=False) as connection:
-            keyrings.report(connection, report)
-
-    def forget_replica(self, replica: str) -> None:
-        with self._writing(durable=False) as connection:
-            keyrings.forget(connection, replica)
-
-    def replica_keys(self) -> Sequence[ReplicaKeys]:
-        with self._reading() as connection:
-            return keyrings.reports(connection)
 
     # Audit
 
