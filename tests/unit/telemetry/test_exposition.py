@@ -66,7 +66,8 @@ def _scrape(gate: str | None = "open", counts: Counts = COUNTS) -> Scrape:
         step=StepCounts("s1", counts, Traffic(3, 1, LATENCY)),
         windows=windows,
     )
-    return Scrape((policy,), windows, security=_security(), sap_writes={"OK": 47, "FAIL": 3}, started_s=1_700_000_000.125)
+    written = {"OK": 47, "FAIL": 3}
+    return Scrape((policy,), windows, security=_security(), sap_writes=written, started_s=1_700_000_000.125)
 
 
 def test_every_metric_of_the_contract_is_there() -> None:
