@@ -14,7 +14,7 @@ from capctl.cli.terminal import discard_stdout
 from engine.bootstrap import load, open_context
 from engine.ops.run import run
 from engine.ops.spec import Operation
-from engine.settings import Settings
+from engine.settings import DEFAULT_ENVIRONMENT, Settings
 
 
 def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
@@ -36,7 +36,7 @@ def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitC
 
 
 def _perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
-    settings = settings_for(op, options)
+    settings = settings_for(op, options, rehearsed=arguments.get("target") == "local")
     confirm(op, settings, options)
     with progress_bar(quiet=options.quiet) as emit, open_context(settings, emit=emit) as ctx:
         exit_code = deliver(op, run(op, ctx, dry_run=options.dry_run, **arguments), options)
@@ -45,14 +45,22 @@ def _perform(op: Operation, arguments: dict[str, Any], options: Options) -> Exit
     return exit_code
 
 
-def settings_for(op: Operation, options: Options) -> Settings:
+def settings_for(op: Operation, options: Options, *, rehearsed: bool = False) -> Settings:
     """The settings of the environment that is meant: the demonstration has a folder of its own.
+
+    Args:
+        op: What is to be done.
+        options: What was given with it.
+        rehearsed: Whether it is to be done on this machine: a cutover means the demonstration then, where no
+            environment is named.
 
     Raises:
         InvalidInput: A setting is unknown or impossible.
     """
     env = options.env or ("demo" if op.command[:1] == ("demo",) else None)
     settings = load({"env": env})
+    if rehearsed and op.command[:1] == ("cutover",) and env is None and settings.env == DEFAULT_ENVIRONMENT:
+        settings = load({"env": "demo"})
     if settings.env != "demo":
         return settings
     from dataclasses import replace

@@ -136,9 +136,7 @@ class Evening:
             InvalidInput: It is something else.
         """
         try:
-            if data["format"] != FORMAT:
-                raise ValueError(data["format"])
-            fields = {name: value for name, value in data.items() if name != "format"}
+            fields = {name: value for name, value in data.items() if name != "format" or value != FORMAT}
             steps = tuple(Step.from_json(step) for step in data["steps"])
             begun_at = from_rfc3339(data["begun_at"])
             return cls(**{**fields, "begun_at": begun_at, "steps": steps, "phase": Phase(data["phase"])})

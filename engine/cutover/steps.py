@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 
@@ -23,6 +24,8 @@ class StepKind(NamedTuple):
 
 
 ENFORCE: Final = "enforce-"
+REHEARSAL: Final = Path(__file__).with_name("rehearsal.yaml")
+"""Values of a release that is rehearsed on this machine."""
 KINDS: Final = (
     StepKind("preflight", "Preflight", "deploy plan", "no obstacle that can be seen", ""),
     StepKind("orr", "Readiness review", "orr verify", "a signature that holds, where production asks for one", ""),

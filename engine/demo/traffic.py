@@ -22,11 +22,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from engine.clock import Clock, SystemClock
-from engine.demo.access import mint_token
+from engine.demo.access import mint_token, read_url
 from engine.demo.connection import ConnectionPool
 from engine.demo.context import ContextStream
 from engine.demo.rate import TrafficReport, read_rate, write_report
 from engine.demo.seed import POLICY_ID
+from engine.errors import NotFound
 from engine.verifier.auth.scopes import Scope
 
 TICK_S: Final = 0.005
@@ -51,6 +52,7 @@ class Generator:
     """
 
     def __init__(self, url: str, state_dir: Path, *, mint: Callable[[], str], clock: Clock, seed: int) -> None:
+        self._url = url
         self._pool = ConnectionPool(url, limit=MAX_CONNECTIONS)
         self._state_dir = state_dir
         self._clock = clock
@@ -76,6 +78,7 @@ class Generator:
             ticks += 1
             if ticks % RATE_EVERY == 0:
                 self._rate = read_rate(self._state_dir)
+                self._follow()
             if now - renewed >= TOKEN_S / 2:
                 self._renew_token()
                 renewed = now
@@ -83,6 +86,18 @@ class Generator:
                 before = self._report(before, now - reported)
                 reported = now
         self._pool.close()
+
+    def _follow(self) -> None:
+        """Ask wherever the demonstration's verifier answers now: a cutover moves its callers to what it deployed."""
+        try:
+            url = read_url(self._state_dir)
+        except NotFound:
+            return
+        if url and url != self._url:
+            # What is under way on the old connections is still answered there, then the server hangs up.
+            self._url, self._host = url, urlsplit(url).netloc
+            self._pool = ConnectionPool(url, limit=MAX_CONNECTIONS)
+            self._renew_token()
 
     def _renew_token(self) -> None:
         self._head = (

@@ -54,6 +54,7 @@ class DemoWorld:
         rate: Requests per second to begin with; the persisted one when None.
         port: Of the verifier; 0 takes a free one.
         fresh: Start the rollout over in any case.
+        start_rollout: Whether a rollout is started where none is under way; a cutover starts its own.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class DemoWorld:
         rate: float | None = None,
         port: int = 0,
         fresh: bool = False,
+        start_rollout: bool = True,
     ) -> None:
         from engine.bootstrap import open_context
 
@@ -78,6 +80,7 @@ class DemoWorld:
         self._first_rate = rate
         self._port = port
         self._fresh = fresh
+        self._start_rollout = start_rollout
         self._lock: int | None = None
         self._children: list[Child] = []
         self.url = ""
@@ -89,7 +92,8 @@ class DemoWorld:
             forget_report(self.state_dir)
             furnish(self.ctx)
             self.set_rate(read_rate(self.state_dir) if self._first_rate is None else self._first_rate)
-            begin(self.ctx, self._plan, fresh=self._fresh)
+            if self._start_rollout:
+                begin(self.ctx, self._plan, fresh=self._fresh)
             self._start_processes()
         except BaseException:
             self._close()

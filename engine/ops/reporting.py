@@ -12,7 +12,7 @@ from engine.errors import EngineError
 from engine.ids import hash_bytes
 from engine.ops.target import policy_id
 from engine.ops.trail import Filter, read_trail
-from engine.report.record import Change, Line, Record, Trial
+from engine.report.record import Change, Line, Record, Step, Trial
 from engine.rollout.plan import to_percent
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def compose(ctx: EngineContext, policy: str | None, since: str) -> Record:
         percent=to_percent(rollout.basis_points) if rollout else None,
         phase=rollout.phase.value if rollout else "",
         facts=tuple(_facts(ctx)),
-        steps=(),
+        steps=tuple(_steps(ctx)),
         changes=tuple(_changes(ctx, target, begin)),
         trials=tuple(sorted(_trials(ctx, begin), key=lambda trial: trial.at)),
         trail=tuple(_lines(ctx, since)),
@@ -76,6 +76,16 @@ def _facts(ctx: EngineContext) -> Iterator[tuple[str, str]]:
     state = ctx.store.audit_state()
     yield "keyring", f"version {ring.version}" if ring else "none yet"
     yield "audit trail", f"{state.head.seq} records, signed up to {state.covered.size}"
+
+
+def _steps(ctx: EngineContext) -> Iterator[Step]:
+    """The steps of the environment's latest cutover, if there was one."""
+    from engine.cutover.steps import kind_of
+    from engine.ops.evening import show
+
+    evening = show(ctx).evening
+    for step in evening.steps if evening else ():
+        yield Step(kind_of(step.id).title, step.state.value, step.evidence, step.at)
 
 
 def _changes(ctx: EngineContext, target: str, begin: datetime | None) -> Iterator[Change]:
