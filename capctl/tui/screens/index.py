@@ -63,6 +63,13 @@ SCREENS: Final = (
         "pilot:PilotScreen",
         {"pilot.run": "run", "rehearse": "dry run", "pilot.check": "check", "next_status": "filter"},
     ),
+    ScreenEntry(
+        "keys",
+        "Keys",
+        "5",
+        "keys:KeysScreen",
+        {"go_on": "next step", "keys.abort": "abort", "keys.revoke": "revoke"},
+    ),
 )
 """In the order of the tabs; the first one is shown at the start."""
 
