@@ -219,6 +219,118 @@ class KeyringStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredReview:
+    """An environment's readiness review as it is kept."""
+
+    env: str
+    revision: int
+    document: bytes
+    """Canonical JSON, see `engine.readiness.codec`."""
+    envelope: bytes = b""
+    """The signed statement about it, a DSSE envelope; empty where nobody has signed."""
+
+
+class ReadinessStore(Protocol):
+    """The readiness review of each environment."""
+
+    def review(self, env: str) -> StoredReview | None:
+        """The current review, compared with the audit record of its last change; None where nobody has begun one.
+
+        Raises:
+            Unavailable: It is not what that record says.
+        """
+        ...
+
+    def commit_review(
+        self, review: StoredReview, *, expected_revision: int, audit: AuditEvent, at: datetime
+    ) -> StoredReview:
+        """Swap in a review together with its audit record, in one transaction.
+
+        Args:
+            review: Its revision is one above the expected one.
+            expected_revision: What the caller based it on; 0 where there was none.
+            audit: What to record. Object, revision and evidence (a hash over the review) are set here.
+            at: When.
+
+        Raises:
+            Conflict: Somebody else changed it meanwhile.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCutover:
+    """An environment's latest cutover as it is kept."""
+
+    env: str
+    revision: int
+    document: bytes
+    """Canonical JSON, see `engine.cutover.plan`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverLease:
+    """Who works on an environment's cutover now."""
+
+    env: str
+    holder: str
+    """Of one process, never used again."""
+    actor: str
+    """A pseudonym."""
+    step: str
+    since: datetime
+    """When this step was begun."""
+    beat: int
+    """One more each second. Whoever wants to replace the holder watches it: clocks of two machines differ."""
+    at: datetime
+    """When it was last heard of, by the holder's clock."""
+
+
+class CutoverStore(Protocol):
+    """The cutover of each environment, shared by everybody who works on it."""
+
+    def cutover(self, env: str) -> StoredCutover | None:
+        """The latest cutover, compared with the audit record of its last change; None before the first.
+
+        Raises:
+            Unavailable: It is not what that record says.
+        """
+        ...
+
+    def commit_cutover(
+        self, stored: StoredCutover, *, expected_revision: int, audit: AuditEvent, at: datetime
+    ) -> StoredCutover:
+        """Swap in a plan together with its audit record, in one transaction.
+
+        Args:
+            stored: Its revision is one above the expected one.
+            expected_revision: What the caller based it on; 0 where there was none.
+            audit: What to record. Revision and evidence (a hash of the document) are set here.
+            at: When.
+
+        Raises:
+            Conflict: Somebody else changed it meanwhile.
+        """
+        ...
+
+    def cutover_lease(self, env: str) -> CutoverLease | None:
+        """Who works on it, or did when they were last heard of; None where the last one ended in order."""
+        ...
+
+    def take_cutover_lease(self, wanted: CutoverLease, *, instead_of: CutoverLease | None) -> bool:
+        """Take the lease if nobody has it, or still `instead_of` at that very beat; whether it was taken."""
+        ...
+
+    def renew_cutover_lease(self, held: CutoverLease) -> bool:
+        """Say that it is still held; False when somebody else has it by now."""
+        ...
+
+    def release_cutover_lease(self, held: CutoverLease) -> None:
+        """Give it back."""
+        ...
+
+
 class EntrySealer(Protocol):
     """Signs the registry's statements, and checks them: what keeps a rewritten registry from being believed."""
 
@@ -339,7 +451,17 @@ class AuditLog(Protocol):
         ...
 
 
-class Store(PolicyStore, ReferenceSetStore, RolloutStore, EvidenceStore, KeyringStore, AuditLog, Protocol):
+class Store(
+    PolicyStore,
+    ReferenceSetStore,
+    RolloutStore,
+    EvidenceStore,
+    KeyringStore,
+    ReadinessStore,
+    CutoverStore,
+    AuditLog,
+    Protocol,
+):
     """Everything the embedded registry keeps, behind one connection."""
 
     def pseudonym(self, actor: str) -> str:

@@ -111,7 +111,8 @@ def _trials(ctx: EngineContext, begin: datetime | None) -> Iterator[Trial]:
     from engine.cutover.records import read_records
 
     for kind, summary in _SUMMARIES.items():
-        for result in read_records(ctx.settings.state_dir, kind):
+        for kept in read_records(ctx.settings.state_dir, kind):
+            result = {**kept, **kept.get("verdict", {})}
             at = from_rfc3339(result["at"])
             if begin is None or at >= begin:
                 yield Trial(kind, at, _answer(result), summary(result), result)

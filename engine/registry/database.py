@@ -269,8 +269,9 @@ class Database:
             raise faults.older(self.path, version)
         connection.execute("BEGIN EXCLUSIVE")
         # Another process may have been faster.
-        if _layout(connection) < schema.VERSION:
-            schema.upgrade(connection)
+        version = _layout(connection)
+        if version < schema.VERSION:
+            schema.upgrade(connection, version)
         connection.execute("COMMIT")
 
     def _mode_for_looking(self) -> str:

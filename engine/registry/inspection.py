@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from engine.audit import verify_chain
 from engine.errors import EngineError, InvalidInput
 from engine.ids import merkle_root
-from engine.registry import audit_log, blobs, policies, reference_sets, rollouts
+from engine.registry import audit_log, blobs, cutovers, policies, reference_sets, reviews, rollouts
 from engine.registry.faults import Damage
 
 
@@ -35,6 +35,8 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _policies(connection)
     yield from _reference_sets(connection)
     yield from _rollouts(connection)
+    yield from _reviews(connection)
+    yield from _cutovers(connection)
     yield from _audit(connection)
 
 
@@ -81,6 +83,22 @@ def _rollouts(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"revision {revision} of the rollout of {policy_id}: {error.message}"
         except Damage as damage:
             yield f"revision {revision} of the rollout of {policy_id}: {damage}"
+
+
+def _reviews(connection: sqlite3.Connection) -> Iterator[str]:
+    for env in reviews.environments(connection):
+        try:
+            reviews.current(connection, env)
+        except Damage as damage:
+            yield str(damage)
+
+
+def _cutovers(connection: sqlite3.Connection) -> Iterator[str]:
+    for env in cutovers.environments(connection):
+        try:
+            cutovers.current(connection, env)
+        except (Damage, EngineError):
+            yield f"the cutover of {env} is not what its audit record says"
 
 
 def _audit(connection: sqlite3.Connection) -> Iterator[str]:

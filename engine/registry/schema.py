@@ -21,7 +21,7 @@ from engine.registry.faults import Damage
 APPLICATION_ID: Final = 0x63617063
 """`capc`: in the file's header, so that a file of another program is not mistaken for a registry."""
 
-VERSION: Final = 2
+VERSION: Final = 4
 """Layout of the tables, in the file's header. A file with a higher one is refused, never guessed at; one with a lower
 one is brought up to date."""
 
@@ -76,6 +76,39 @@ SINCE_VERSION_2: Final = (
     *_keeps_every_row("keyring"),
 )
 """Keys, and what is signed with them."""
+
+SINCE_VERSION_3: Final = (
+    """CREATE TABLE review (
+        env TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        document BLOB NOT NULL,
+        envelope BLOB NOT NULL,
+        audit_seq INTEGER NOT NULL REFERENCES audit
+    )""",
+)
+"""Readiness reviews."""
+
+SINCE_VERSION_4: Final = (
+    """CREATE TABLE cutover (
+        env TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        document BLOB NOT NULL,
+        audit_seq INTEGER NOT NULL REFERENCES audit
+    )""",
+    """CREATE TABLE cutover_lease (
+        env TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        step TEXT NOT NULL,
+        since TEXT NOT NULL,
+        beat INTEGER NOT NULL,
+        at TEXT NOT NULL
+    )""",
+)
+"""Cutovers, and who works on them."""
+
+_ADDED: Final = {2: SINCE_VERSION_2, 3: SINCE_VERSION_3, 4: SINCE_VERSION_4}
+"""What each layout added to the one before."""
 
 TABLES: Final = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
@@ -133,6 +166,8 @@ TABLES: Final = (
     *_keeps_every_row("audit"),
     *_keeps_every_row("rollout_change"),
     *SINCE_VERSION_2,
+    *SINCE_VERSION_3,
+    *SINCE_VERSION_4,
 )
 
 
@@ -176,11 +211,16 @@ def create(connection: sqlite3.Connection, *, change: int, actor_secret: bytes) 
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def upgrade(connection: sqlite3.Connection) -> None:
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Bring the tables of an older release up to date, in the transaction that is open.
 
-    What such a registry holds was never signed; `capctl keys init` signs it, or publishing it again.
+    What a registry of the first layout holds was never signed; `capctl keys init` signs it, or publishing it again.
+
+    Args:
+        connection: Inside a write transaction.
+        version: Of the layout that is there.
     """
-    for statement in SINCE_VERSION_2:
-        connection.execute(statement)
+    for added in range(version + 1, VERSION + 1):
+        for statement in _ADDED[added]:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -25,6 +25,7 @@ from engine.ports import (
     PublishedPolicy,
     ReferenceSetEntry,
     RolloutChange,
+    StoredReview,
 )
 from engine.registry import (
     actors,
@@ -35,16 +36,18 @@ from engine.registry import (
     faults,
     policies,
     reference_sets,
+    reviews,
     rollouts,
     schema,
 )
 from engine.registry.database import BUSY_TIMEOUT_S, Database
 from engine.registry.sealing import Sealing
+from engine.registry.sqlite_cutovers import SqliteCutovers
 from engine.registry.sqlite_keys import SqliteKeys
 from engine.rollout.state import RolloutState
 
 
-class SqliteStore(SqliteKeys):
+class SqliteStore(SqliteKeys, SqliteCutovers):
     """Everything the embedded registry keeps. Implements `engine.ports.Store`.
 
     Opening is lazy: nothing is touched before the first use, an absent file reads as empty, and the first write makes
@@ -224,6 +227,22 @@ class SqliteStore(SqliteKeys):
             signed = self._sealing(connection).sign_unsigned()
             changes.count(connection)
             return signed
+
+    # Readiness
+
+    def review(self, env: str) -> StoredReview | None:
+        with self._reading() as connection:
+            return reviews.current(connection, env)
+
+    def commit_review(
+        self, review: StoredReview, *, expected_revision: int, audit: AuditEvent, at: datetime
+    ) -> StoredReview:
+        with self._writing() as connection:
+            reviews.check_expected(connection, review, expected_revision)
+            told = replace(audit, object=review.env, revision=review.revision, evidence=reviews.sealed(review))
+            reviews.put(connection, review, audit_log.append(connection, told, at=at))
+            changes.count(connection)
+            return review
 
     # Audit
 
