@@ -15,6 +15,7 @@ from engine.settings import SOURCES, Settings, load_settings
 
 if TYPE_CHECKING:
     from engine.ports import AuditLog, AuditWitness, DriftSource, EntrySealer, KeyringStore, Store
+    from engine.rollout.authority import Readiness
 
 CONFIG_FILE = "capctl.toml"
 """Read from the working directory, unless `CAPCTL_CONFIG` names another file."""
@@ -97,11 +98,20 @@ def open_context(
             open_sealer=open_sealer,
         )
 
+    def open_readiness(store: Store) -> Readiness:
+        from engine.readiness import SignedReadiness
+        from engine.trust.custody import Custody
+
+        who = actor or current_actor()
+        custody = Custody(settings, store, time, actor=who, environ=environ, random_bytes=random_bytes)
+        return SignedReadiness(store, custody)
+
     return EngineContext(
         settings=settings,
         actor=actor or current_actor(),
         open_store=open_store,
         open_source=lambda name: open_source(settings, time, name, environ),
+        open_readiness=open_readiness,
         clock=time,
         random_bytes=random_bytes,
         read_only=read_only,

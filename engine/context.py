@@ -13,6 +13,7 @@ from engine.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from engine.policies.catalog import Catalog
     from engine.ports import DriftSource, Store
+    from engine.rollout.authority import Readiness
     from engine.settings import Settings
 
 
@@ -45,6 +46,8 @@ class EngineContext:
     """Opens the registry on first use: `--help` and pure operations never touch the disk."""
     open_source: Callable[[str], DriftSource | None] = lambda _: None
     """Opens where evidence is read, by its name in the settings; None where the registry itself is read."""
+    open_readiness: Callable[[Store], Readiness | None] = lambda _: None
+    """Opens the readiness review as a rollout asks about it; None where there is none, so that nothing is signed."""
     clock: Clock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = os.urandom
     """Source of salts; injected so that a test is deterministic."""
@@ -65,6 +68,11 @@ class EngineContext:
         from engine.policies.catalog import Catalog
 
         return Catalog(self.store, self.store)
+
+    @cached_property
+    def readiness(self) -> Readiness | None:
+        """The readiness review, as far as a rollout asks about it."""
+        return self.open_readiness(self.store)
 
     def drift_source(self, name: str | None = None) -> DriftSource | None:
         """The source of evidence of that name, or the configured one; opened once, so that it remembers."""

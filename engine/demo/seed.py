@@ -104,7 +104,7 @@ def service_of(ctx: EngineContext) -> RolloutService:
     """The guard of every change, on this context's store."""
     from engine.rollout.service import RolloutService
 
-    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes)
+    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes, readiness=ctx.readiness)
 
 
 def _shipped(policy_id: str) -> PolicyIR:

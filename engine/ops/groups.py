@@ -30,6 +30,7 @@ GROUPS: Final[dict[str, Group]] = {
     "replay": Group("engine.ops.decision"),
     "verify-result": Group("engine.ops.result"),
     "token": Group("engine.ops.token", "Access tokens for development and demonstration"),
+    "orr": Group("engine.ops.orr", "Review whether everything is ready, and sign that it is"),
     "cutover": Group("engine.ops.cutover", "The whole evening as one plan, from preflight to sign-off"),
     "deploy": Group("engine.ops.deploy", "Deploy the verifier, see how it is, and take it back"),
     "smoke": Group("engine.ops.smoke"),

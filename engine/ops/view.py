@@ -12,7 +12,14 @@ def rollout_service(ctx: "EngineContext", source: str | None = None) -> "Rollout
     """The service that guards every change of a rollout, on the evidence of a source (None: the configured one)."""
     from engine.rollout.service import RolloutService
 
-    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes, source=ctx.drift_source(source))
+    return RolloutService(
+        ctx.store,
+        ctx.clock,
+        ctx.settings,
+        ctx.random_bytes,
+        readiness=ctx.readiness,
+        source=ctx.drift_source(source),
+    )
 
 
 def snapshot(ctx: "EngineContext", policy: str, source: str | None = None) -> "ControlSnapshot":

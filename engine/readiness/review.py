@@ -168,6 +168,10 @@ class Review:
             )
         return replace(self, revision=self.revision + 1, waivers={**self.waivers, item.id: waiver})
 
+    def signed(self) -> Review:
+        """After a signature, which says nothing new about any item."""
+        return replace(self, revision=self.revision + 1)
+
 
 def judge(checklist: Checklist, review: Review, now: datetime) -> tuple[ItemState, ...]:
     """How every item stands at an instant, in the checklist's order."""

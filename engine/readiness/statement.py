@@ -70,13 +70,7 @@ def sign_review(
         InvalidInput: The validity is not within bounds.
         What `Signer.sign` raises.
     """
-    blocking = [state.item.id for state in states if state.blocks]
-    if blocking:
-        raise Held(
-            "orr.blocked",
-            f"{len(blocking)} items of high severity are not met: {_few(blocking)}",
-            "Meet them, or waive each with a reason and a second person.",
-        )
+    require_unblocked(states)
     if not at < until <= at + LONGEST_VALIDITY:
         raise InvalidInput(
             "orr.validity", "The signature must end in the future", f"It may last {LONGEST_VALIDITY.days} days at most."
@@ -91,6 +85,18 @@ def sign_review(
         }
     )
     return seal(PAYLOAD_TYPE, payload, [signer])
+
+
+def require_unblocked(states: Sequence[ItemState]) -> None:
+    """Refuse to sign while something of high severity is not met. Raises Held, which names it."""
+    blocking = [state.item.id for state in states if state.blocks]
+    if blocking:
+        what = "An item" if len(blocking) == 1 else f"{len(blocking)} items"
+        raise Held(
+            "orr.blocked",
+            f"{what} of high severity {'is' if len(blocking) == 1 else 'are'} not met: {_few(blocking)}",
+            "Meet what is open (capctl orr check, capctl orr attest), or waive it with a reason and a second person.",
+        )
 
 
 def read_statement(envelope: bytes, keys: Mapping[str, PublicKey]) -> Statement:

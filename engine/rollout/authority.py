@@ -7,6 +7,7 @@ Break-glass passes the gate; it passes none of these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -20,8 +21,14 @@ from engine.settings import Settings
 class Readiness(Protocol):
     """The operational readiness review, as far as a rollout asks about it."""
 
-    def is_signed(self, env: str, policy_id: str, at: datetime) -> bool:
-        """Whether a valid, unexpired signature covers this environment and policy at this time."""
+    def objections(self, env: str, policy_id: str, at: datetime) -> Sequence[str]:
+        """What speaks against a promotion, a clause each; empty where a signature that holds covers it.
+
+        Args:
+            env: The environment.
+            policy_id: The policy under rollout.
+            at: Now.
+        """
         ...
 
 
@@ -66,17 +73,22 @@ def require_forward(
         )
     if not settings.is_production:
         return
-    if readiness is None or not readiness.is_signed(settings.env, policy_id, at):
-        raise Held(
-            "rollout.not_signed",
-            f"No valid readiness signature covers {policy_id} in {settings.env}",
-            "Complete and sign the operational readiness review first.",
-        )
+    _require_signed(readiness, settings.env, policy_id, at)
     if basis_points == FULL and not _is_second_person(actor, approver):
         raise Held(
             "rollout.second_person",
             "Going to 100 % in production takes a second person",
             "Name an approver who is not the operator.",
+        )
+
+
+def _require_signed(readiness: Readiness | None, env: str, policy_id: str, at: datetime) -> None:
+    objections = readiness.objections(env, policy_id, at) if readiness else ("nobody here can see the review",)
+    if objections:
+        raise Held(
+            "rollout.not_signed",
+            f"No valid readiness signature covers {policy_id} in {env}: {'; '.join(objections)}",
+            "Look at the operational readiness review (capctl orr verify), complete it and have it signed.",
         )
 
 

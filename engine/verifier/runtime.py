@@ -67,7 +67,7 @@ class Runtime:
     def __init__(self, ctx: EngineContext, *, replica: str) -> None:
         self.ctx = ctx
         self.replica = replica
-        self.service = RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes)
+        self.service = RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes, readiness=ctx.readiness)
         """Through which rollouts are changed; to be used in the store's thread."""
         self.recorder = DriftRecorder(ctx.clock.monotonic)
         self.serving: Serving | None = None

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from engine.errors import Unavailable
@@ -14,35 +15,44 @@ from engine.readiness.observers.tool import ask_tool
 from engine.readiness.probing import Observed, Observer, values_at
 
 
-def chart_observer(chart: Path, values: Sequence[Path]) -> Observer:
+def chart_observer(chart: Path, values: Sequence[Path], *, helm: str, namespace: str) -> Observer:
     """Sees what a chart renders to with its values.
 
     Args:
         chart: The chart's directory.
         values: Value files, later ones win.
+        helm: The program.
+        namespace: The release's.
     """
+    lock = Lock()
 
     @cache
     def objects() -> Sequence[Mapping[str, Any]]:
         if not (chart / "Chart.yaml").is_file():
             raise Unavailable("orr.no_chart", "There is no chart here", "Run it where the chart's directory helm/ is.")
         files = [argument for file in values for argument in ("-f", str(file))]
-        return _documents(ask_tool(["helm", "template", "cap", str(chart), "--namespace", "cap", *files]))
+        return _documents(ask_tool([helm, "template", "cap", str(chart), "--namespace", namespace, *files]))
 
-    return lambda arguments: _observe(arguments, objects())
+    def observe(arguments: Mapping[str, Any]) -> Observed:
+        with lock:  # probes ask side by side; one rendering serves them all
+            rendered = objects()
+        return _observe(arguments, rendered)
+
+    return observe
 
 
-def cluster_observer(namespace: str, context: str = "") -> Observer:
+def cluster_observer(*, kubectl: str, namespace: str, context: str) -> Observer:
     """Sees what is in a namespace of the cluster.
 
     Args:
+        kubectl: The program.
         namespace: The release's.
         context: Of the kubeconfig; empty for the current one.
     """
 
     def observe(arguments: Mapping[str, Any]) -> Observed:
         chosen = ["--context", context] if context else []
-        argv = ["kubectl", *chosen, "--namespace", namespace, "get", arguments["kind"].lower(), "-o", "json"]
+        argv = [kubectl, *chosen, "--namespace", namespace, "get", arguments["kind"].lower(), "-o", "json"]
         found = json.loads(ask_tool([*argv, "--request-timeout", "15s"]))
         return _observe(arguments, found.get("items", []))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -206,8 +207,8 @@ def test_a_step_down_never_becomes_a_step_up(world: World) -> None:
 class Signed:
     """A readiness review that somebody signed."""
 
-    def is_signed(self, env: str, policy_id: str, at: datetime) -> bool:
-        return (env, policy_id) == ("prod", POLICY)
+    def objections(self, env: str, policy_id: str, at: datetime) -> Sequence[str]:
+        return () if (env, policy_id) == ("prod", POLICY) else ("it is another one",)
 
 
 def test_production_goes_up_only_when_signed(world: World) -> None:

@@ -1,0 +1,47 @@
+"""Looking at the world that a signature binds: what is deployed, which policies and keys count, where the trail is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from engine.audit import EMPTY_TREE, leaf_hash
+from engine.ports import AuditLog, Store
+from engine.readiness.build import Build
+from engine.readiness.statement import World
+
+
+def observe_world(env: str, store: Store, build: Build, *, keyring_version: int) -> World:
+    """Everything that a signature binds, as it is now.
+
+    Args:
+        env: The environment.
+        store: Its policies and its audit trail.
+        build: What is deployed in it.
+        keyring_version: Of the keyring that is believed; 0 where there is none.
+
+    Raises:
+        Unavailable: The registry cannot be read.
+    """
+    tree = store.audit_state().tree
+    return World(
+        env=env,
+        image=build.image,
+        chart=build.chart,
+        policies={entry.policy_id: entry.ir_hash for entry in store.policies()},
+        keyring_version=keyring_version,
+        trail_size=tree.size,
+        trail_root=tree.root().hex(),
+    )
+
+
+def trail_root_at(trail: AuditLog) -> Callable[[int], str | None]:
+    """A trail's root at any size, computed from its lines: what is stored of the tree is not believed for this."""
+
+    def root_at(size: int) -> str | None:
+        tree = EMPTY_TREE
+        for line in islice(trail.audit_lines(), size):
+            tree = tree.append(leaf_hash(line))
+        return tree.root().hex() if tree.size == size else None
+
+    return root_at
