@@ -18,8 +18,8 @@ from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import furnish
 from engine.ops import keyring
+from engine.ports import ReplicaKeys
 from engine.settings import Settings
-from engine.verifier.runtime import Runtime
 from tests.tui import scenes
 from tests.tui.conftest import Opened, text_of, toasts
 
@@ -27,7 +27,7 @@ Open = Callable[..., Opened]
 
 
 class World:
-    """A registry with keys, an operator, a verifier that follows the keyring, and the clock they share."""
+    """A registry with keys, an operator, a verifier that reports, and the clock they share."""
 
     def __init__(self, folder: Path) -> None:
         numbers = iter(range(1, 100_000))
@@ -48,13 +48,12 @@ class World:
         self.ctx = opened()
         furnish(self.ctx)
         keyring.initialise(self.ctx, None)
-        self.verifier = Runtime(opened(), replica="verifier-1")
-        self.verifier.refresh()
 
     def wait(self, app: ControlRoom, seconds: float) -> None:
-        """Let time pass; the verifier catches up, and the screen looks again."""
+        """Let time pass; the verifier says that it has caught up, and the screen looks again."""
         self.clock.advance(seconds)
-        self.verifier.refresh()
+        version = self.ctx.store.keyring_version()
+        self.ctx.store.report_keys(ReplicaKeys("verifier-1", version, self.clock.now()))
         app.look_again()
 
     def phase(self, purpose: str = "response") -> str:
