@@ -24,7 +24,7 @@ def status(ctx: "EngineContext") -> "CutoverShown":
     return show(ctx)
 
 
-@operation("cutover.run", danger=Danger.WRITE)
+@operation("cutover.run", danger=Danger.WRITE, rehearses=True)
 def run(
     ctx: "EngineContext",
     *,
@@ -39,7 +39,7 @@ def run(
 ) -> "CutoverShown":
     """Begin a cutover, and go on until a step wants a go, holds or fails; then cutover resume goes on.
 
-    With --target local and no other environment named it is rehearsed in the demonstration, which brings callers and a
+    With --dry-run it shows the steps and does none of them. With --target local and no other environment named it is rehearsed in the demonstration, which brings callers and a
     simulated SAP. The record is written into the state directory at the end.
     """
     from engine.ops.evening import begin_evening
@@ -55,7 +55,7 @@ def run(
     )
 
 
-@operation("cutover.resume", danger=Danger.WRITE, key="g")
+@operation("cutover.resume", danger=Danger.WRITE, rehearses=True)
 def resume(
     ctx: "EngineContext",
     *,

@@ -7,7 +7,7 @@ twice finds what was done (see `cutover_steps`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from engine.context import Progress
 from engine.cutover.durations import read_duration
 from engine.cutover.plan import Evening, StepState, begin, finish, roll_back, say_go, start
 from engine.cutover.plan import Phase as Stage
-from engine.errors import Held, InvalidInput, NotFound, Unavailable
+from engine.errors import EngineError, Held, InvalidInput, NotFound, Unavailable
 from engine.ops.cutover_lease import HeldLease, held_lease
 from engine.ops.cutover_steps import DEMO, UNDER_WAY, Work, baseline, carry_out, lead_callers
 from engine.ops.results.cutover import CutoverShown
@@ -63,31 +63,40 @@ def begin_evening(
     if not 1 <= canary_s <= 4 * 3600:
         raise InvalidInput("cutover.canary", "A canary is watched for 1 s to 4 h", "Give --canary-for 15m.")
     _require_person(ctx, headless=headless)
+    if ctx.rehearsing:
+        evening = _begun(ctx, target, policy_id(ctx, policy), canary_s)
+        return CutoverShown(ctx.env, ctx.clock.now(), evening, None, {evening.begun_by: ctx.actor}, "")
     with held_lease(ctx) as lease, _embedded_world(ctx, target):
         stored = ctx.store.cutover(ctx.env)
         if stored and _read(stored).phase is Stage.OPEN:
             hint = f"Go on with it: capctl cutover resume --env {ctx.env}; or end it: capctl cutover rollback."
             raise Held("cutover.open", f"A cutover of {ctx.env} is under way", hint)
-        chosen = policy_id(ctx, policy)
-        evening = begin(
-            f"{ctx.clock.now():%Y%m%d_%H%M%S}_{ctx.random_bytes(3).hex()}",
-            env=ctx.env,
-            target=target,
-            policy_id=chosen,
-            percents=_percents(ctx, chosen),
-            canary_s=canary_s,
-            actor=ctx.store.pseudonym(ctx.actor),
-            at=ctx.clock.now(),
-        )
+        evening = _begun(ctx, target, policy_id(ctx, policy), canary_s)
         revision = _commit(ctx, evening, stored.revision if stored else 0, "begin")
         _work(ctx, evening, revision, lease, headless=headless, approver=approver, patience_s=read_duration(patience))
     return show(ctx)
+
+
+def _begun(ctx: EngineContext, target: str, policy: str, canary_s: int) -> Evening:
+    """A new evening, of which nothing is kept yet."""
+    return begin(
+        f"{ctx.clock.now():%Y%m%d_%H%M%S}_{ctx.random_bytes(3).hex()}",
+        env=ctx.env,
+        target=target,
+        policy_id=policy,
+        percents=_percents(ctx, policy),
+        canary_s=canary_s,
+        actor=ctx.store.pseudonym(ctx.actor),
+        at=ctx.clock.now(),
+    )
 
 
 def resume_evening(ctx: EngineContext, *, go: bool, headless: bool, approver: str, patience: str) -> CutoverShown:
     """Go on with the evening; see `engine.ops.cutover.resume`."""
     _require_person(ctx, headless=headless)
     target = _read(_require(ctx)).target
+    if ctx.rehearsing:
+        return show(ctx)
     with held_lease(ctx) as lease, _embedded_world(ctx, target):
         stored = _require(ctx)
         evening, revision = _read(stored), stored.revision
@@ -102,8 +111,10 @@ def take_back(ctx: EngineContext, policy: str | None, reason: str) -> CutoverSho
     """Stop enforcing at once, then end the evening; see `engine.ops.cutover.rollback`."""
     from engine.ops.view import rollout_service
 
-    stored = ctx.store.cutover(ctx.env)
-    evening = _read(stored) if stored else None
+    stored, evening = ctx.store.cutover(ctx.env), None
+    # A plan that cannot be read must keep nobody from stopping enforcement.
+    with suppress(EngineError):
+        evening = _read(stored) if stored else None
     target = policy or (evening.policy_id if evening else policy_id(ctx, None))
     if ctx.store.rollout(target) is not None:
         rollout_service(ctx).rollback(target, actor=ctx.actor, reason=reason)

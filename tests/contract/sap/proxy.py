@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -130,7 +131,14 @@ class FaultProxy:
         started.set()
         self._loop.run_forever()
         server.close()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(self._end())
+
+    async def _end(self) -> None:
+        """End the connections that are still open, so that nothing of them is left to a later test."""
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -139,6 +147,8 @@ class FaultProxy:
             pass
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -177,9 +187,10 @@ class FaultProxy:
         reader, writer = await asyncio.open_connection(*self._upstream)
         writer.write(request)
         await writer.drain()
-        answer = await reader.read()
-        writer.close()
-        return answer
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
 
 
 def blind_repeats(seen: list[Seen]) -> list[bytes]:
