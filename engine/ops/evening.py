@@ -240,9 +240,12 @@ def _write_record(ctx: EngineContext, evening: Evening) -> None:
     from engine.clock import to_rfc3339
     from engine.ops.files import write_atomically
     from engine.ops.reporting import compose, written
+    from engine.ops.trail_documents import make_checkpoint
 
     path = _record_path(ctx, evening)
     if not path.exists():
+        with suppress(EngineError):  # without it the record says that it cannot prove itself
+            make_checkpoint(ctx, anew=False)
         record = compose(ctx, evening.policy_id, to_rfc3339(evening.begun_at))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(str(path), written(record, "html"))

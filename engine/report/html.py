@@ -36,7 +36,11 @@ _CLASSES: Final = {
 }
 
 
-_CELLS: Final = {"when": ' class="time"', "gate": ' class="time"', "enforced": ' class="num"', "record": ' class="num"'}
+_CELLS: Final = {
+    **dict.fromkeys(("when", "gate", "step", "state", "outcome"), ' class="time"'),
+    "enforced": ' class="num"',
+    "record": ' class="num"',
+}
 
 
 def to_html(record: Record) -> bytes:

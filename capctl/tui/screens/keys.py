@@ -114,8 +114,8 @@ class KeysScreen(ConsoleScreen):
             return _about_revoking(str(call.arguments["kid"]), state)
         if call.op.id == "keys.abort" and look and look.rotation:
             consequence = "The new key is destroyed; it has signed nothing. The old one goes on."
-            step = NextStep(call.op.id, "Give up", consequence, "A later rotation makes another key.")
-            return _about_step(step, call, state)
+            given_up = NextStep(call.op.id, "Give up", consequence, "A later rotation makes another key.")
+            return _about_step(given_up, call, state)
         step = next(
             (step for step in STEPS.values() if step.op_id == call.op.id and call.arguments.get("purpose")), None
         )
