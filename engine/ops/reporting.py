@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.canonical import canonical_json
-from engine.clock import from_rfc3339
+from engine.clock import from_rfc3339, to_rfc3339
 from engine.errors import EngineError
 from engine.ids import hash_bytes
 from engine.ops.target import policy_id
@@ -76,6 +76,20 @@ def _facts(ctx: EngineContext) -> Iterator[tuple[str, str]]:
     state = ctx.store.audit_state()
     yield "keyring", f"version {ring.version}" if ring else "none yet"
     yield "audit trail", f"{state.head.seq} records, signed up to {state.covered.size}"
+    yield "readiness", _readiness(ctx)
+
+
+def _readiness(ctx: EngineContext) -> str:
+    """Who has signed the readiness review, until when, and whether that holds."""
+    from engine.ops.reviewing import verify_signature
+
+    signature = verify_signature(ctx, "").signature
+    objections = "; ".join(signature.objections)
+    if signature.statement is None:
+        return f"not signed: {objections}"
+    standing = f"no longer holds: {objections}" if objections else "holds"
+    until = to_rfc3339(signature.statement.valid_until)
+    return f"signed with key {signature.statement.kid} until {until}; {standing}"
 
 
 def _steps(ctx: EngineContext) -> Iterator[Step]:

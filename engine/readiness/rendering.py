@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.clock import to_rfc3339
+from engine.readiness.expectation import Expectation
 from engine.readiness.items import Attestation, Checklist, Item, Probe
 from engine.readiness.review import ItemState
 from engine.readiness.signing import Signature
@@ -110,9 +111,12 @@ def how(item: Item) -> str:
             return f"probe `{kind}`{f', {told}' if told else ''}{expected}"
 
 
-def _expected(expectation: object) -> str:
-    word, _, operand = str(expectation).rpartition(" ") if " " in str(expectation) else (str(expectation), "", "")
-    return f"{word} `{operand}`" if operand else word
+def _expected(expectation: Expectation) -> str:
+    if expectation.comparison in ("present", "absent"):
+        return expectation.comparison
+    operand = expectation.operand
+    each = operand if isinstance(operand, list) else [operand]
+    return f"{expectation.comparison.replace('_', ' ')} {', '.join(f'`{one}`' for one in each)}"
 
 
 def _told(state: ItemState, names: Mapping[str, str]) -> Iterator[str]:

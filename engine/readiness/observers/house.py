@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,9 @@ def setting_observer(settings: Settings) -> Observer:
     def observe(arguments: Mapping[str, Any]) -> Observed:
         value = getattr(settings, arguments["name"])
         told = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-        return Observed([told], f"{arguments['name']} is {'set' if told else 'not set'}")
+        # Where things lie on this machine is nobody's business elsewhere.
+        spoken = "set" if isinstance(value, Path) else json.dumps(told)
+        return Observed([told], f"{arguments['name']} is {spoken if told else 'not set'}")
 
     return observe
 

@@ -1,0 +1,222 @@
+"""What a signature opens, and what closes it again: through the commands, on a real registry, with real keys."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.audit import AuditEvent
+from engine.bootstrap import open_context
+from engine.clock import ManualClock
+from engine.context import EngineContext
+from engine.errors import Conflict, Held, Unavailable
+from engine.ops import reviewing
+from engine.ops.view import rollout_service
+from engine.readiness.items import Attestation, Probe, load_checklist
+from engine.readiness.probing import Observed
+from engine.readiness.review import Answer, Finding
+from engine.readiness.reviews import Kept, commit_review, load_review
+from engine.rollout.authority import require_forward
+from engine.settings import Settings
+from engine.trust.custody import custody_of
+from engine.trust.keyfile import KeyPurpose
+from tests.samples.stored import make_event, make_ir
+
+POLICY = "p.v1"
+DIGEST = "sha3-256:" + "4" * 64
+
+
+@pytest.fixture
+def prod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineContext]:
+    """Production with one policy and a key for the tech lead, in a folder without a chart."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAPCTL_KEY_PASSPHRASE", "for-tests")
+    clock = ManualClock()
+    settings = Settings(env="prod", state_dir=tmp_path / "state")
+    with open_context(settings, actor="oncall", clock=clock) as ctx:
+        custody_of(ctx).enrol([KeyPurpose.REGISTRY, KeyPurpose.CHECKPOINT, KeyPurpose.ORR])
+        ctx.store.publish(make_ir(POLICY), b"id: p.v1\n", at=clock.now(), audit=make_event())
+        yield ctx
+
+
+def advance(ctx: EngineContext, days: float) -> None:
+    assert isinstance(ctx.clock, ManualClock)
+    ctx.clock.advance(days * 86_400)
+
+
+def find(ctx: EngineContext, answer: Answer = Answer.PASSED, only: str = "") -> None:
+    """A round of probes that finds the same everywhere."""
+    finding = Finding(answer, "seen", ctx.clock.now(), DIGEST)
+    probed = [item.id for item in load_checklist().items if isinstance(item.check, Probe)]
+    before = load_review(ctx.store, ctx.env)
+    review = before.review.with_findings({item: finding for item in probed if only in ("", item)})
+    after = Kept(review, before.envelope)
+    commit_review(ctx.store, before, after, action="orr.check", actor="op-0123456789ab", at=ctx.clock.now())
+
+
+def complete(ctx: EngineContext, folder: Path) -> None:
+    """Meet every item."""
+    proof = folder / "proof.txt"
+    proof.write_text("shown")
+    for item in load_checklist().items:
+        if isinstance(item.check, Attestation):
+            reviewing.attest_item(ctx, item.id, [str(proof)])
+    find(ctx)
+
+
+def promote(ctx: EngineContext) -> None:
+    """Ask whether production may go forward, as every surface does."""
+    require_forward(
+        ctx.settings,
+        ctx.readiness,
+        policy_id=POLICY,
+        basis_points=2_500,
+        actor="oncall",
+        approver="",
+        at=ctx.clock.now(),
+    )
+
+
+def test_production_is_held_before_and_open_after_the_signature(prod: EngineContext, tmp_path: Path) -> None:
+    with pytest.raises(Held, match="nobody has signed it"):
+        promote(prod)
+    complete(prod, tmp_path)
+    with pytest.raises(Held, match="nobody has signed it"):
+        promote(prod)
+    assert reviewing.sign_review(prod, 7).answer == "yes"
+    promote(prod)
+    find(prod)
+    promote(prod)
+
+
+def test_the_service_of_every_surface_asks_for_the_signature(prod: EngineContext) -> None:
+    """It is plugged in where the service is built, not where it is used."""
+    service = rollout_service(prod)
+    assert service._readiness is prod.readiness is not None
+
+
+def test_another_policy_closes_it_by_name(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    prod.store.publish(make_ir("other.v1"), b"id: other.v1\n", at=prod.clock.now(), audit=make_event())
+    with pytest.raises(Held, match=r"the policy other\.v1 was added"):
+        promote(prod)
+
+
+def test_a_failing_item_closes_it_by_name(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    find(prod, Answer.FAILED, "sec.mtls")
+    with pytest.raises(Held, match=r"sec\.mtls is failed"):
+        promote(prod)
+
+
+def test_its_end_closes_it(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 2)
+    advance(prod, 2)
+    find(prod)
+    with pytest.raises(Held, match="it expired"):
+        promote(prod)
+
+
+def test_a_new_keyring_closes_it(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    custody_of(prod).enrol([KeyPurpose.BACKUP])
+    with pytest.raises(Held, match="the keyring's version is 2 and was 1"):
+        promote(prod)
+
+
+def test_a_chart_that_appears_closes_it(prod: EngineContext, tmp_path: Path) -> None:
+    """What was signed without a chart was not signed for this one."""
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    (tmp_path / "helm").mkdir()
+    (tmp_path / "helm" / "Chart.yaml").write_text("name: cap\nappVersion: '1'\n")
+    (tmp_path / "helm" / "values.yaml").write_text("image: {repository: cap}\n")
+    with pytest.raises(Held, match=r"the chart is sha3-256:.* and was unknown"):
+        promote(prod)
+
+
+def test_a_review_edited_in_the_database_is_refused(prod: EngineContext, tmp_path: Path) -> None:
+    """Also where the edit is well-formed: the audit trail says what was committed."""
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    with sqlite3.connect(prod.settings.store_path) as database:
+        edited = database.execute("UPDATE review SET document = replace(CAST(document AS TEXT), 'seen', 'fine')")
+        assert edited.rowcount == 1
+    with pytest.raises(Unavailable, match="not what its audit record says"):
+        promote(prod)
+    assert any("readiness review" in problem for problem in prod.store.check())
+
+
+def test_the_second_of_two_changes_is_a_conflict(prod: EngineContext) -> None:
+    before = load_review(prod.store, prod.env)
+    find(prod)
+    with pytest.raises(Conflict, match="revision 1"):
+        commit_review(
+            prod.store, before, Kept(before.review.signed()), action="orr.sign", actor="op-0", at=prod.clock.now()
+        )
+
+
+def test_a_signature_from_a_file_is_read_like_the_kept_one(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    document = reviewing.sign_review(prod, 7).document
+    (tmp_path / "orr.json").write_bytes(document)
+    assert reviewing.verify_signature(prod, str(tmp_path / "orr.json")).answer == "yes"
+    (tmp_path / "orr.json").write_bytes(document.replace(b'"sig":"', b'"sig":"A', 1))
+    assert reviewing.verify_signature(prod, str(tmp_path / "orr.json")).answer == "no"
+
+
+def test_nobody_approves_their_own_waiver(prod: EngineContext) -> None:
+    """However the name is spelt, and where the pseudonym is given instead of it."""
+    for approver in ("", "oncall", " OnCall ", prod.store.pseudonym("oncall")):
+        with pytest.raises(Held, match="second person"):
+            reviewing.waive_item(prod, "sec.mtls", reason="late", approver=approver, until="", days=3)
+    shown = reviewing.waive_item(prod, "sec.mtls", reason="late", approver="second", until="", days=3)
+    assert shown.states[0].standing.value == "waived"
+
+
+def test_evidence_is_kept_by_its_hash_for_its_owner_alone(prod: EngineContext, tmp_path: Path) -> None:
+    (tmp_path / "rota.txt").write_text("two people")
+    shown = reviewing.attest_item(prod, "ops.on-call", [str(tmp_path / "rota.txt")])
+    attested = shown.states[0].attested
+    assert attested is not None
+    kept = prod.settings.state_dir / "orr" / "evidence" / attested.evidence[0].hash.partition(":")[2]
+    assert kept.read_text() == "two people"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_check_keeps_what_the_probes_found(prod: EngineContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only of the area that was named; what it found blocks until it is met."""
+    monkeypatch.setattr("engine.ops.probes.observers_of", lambda *_, **__: {"setting": lambda _: Observed([], "none")})
+    checked = reviewing.check_items(prod, ["security"], base="", ca_file="", client_certificate="")
+    assert checked.answer == "no"
+    found = load_review(prod.store, prod.env).review.findings
+    assert found["sec.mtls"].answer is Answer.FAILED
+    assert found["sec.anonymous"].answer is Answer.UNKNOWN
+    assert "obs.audit" not in found
+
+
+def test_what_was_signed_is_in_the_audit_trail(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    event: AuditEvent = next(record.event for record in prod.store.audit_tail() if record.event.action == "orr.sign")
+    assert (event.object, event.outcome, event.revision) == (
+        "prod",
+        "done",
+        load_review(prod.store, "prod").review.revision,
+    )
+    assert event.evidence.startswith("sha3-256:")
+
+
+def test_a_signature_ends_within_a_fortnight(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    signed = reviewing.sign_review(prod, 14).signature.statement
+    assert signed is not None
+    assert signed.valid_until - signed.signed_at == timedelta(days=14)
