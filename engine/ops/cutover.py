@@ -39,8 +39,9 @@ def run(
 ) -> "CutoverShown":
     """Begin a cutover, and go on until a step wants a go, holds or fails; then cutover resume goes on.
 
-    With --dry-run it shows the steps and does none of them. With --target local and no other environment named it is rehearsed in the demonstration, which brings callers and a
-    simulated SAP. The record is written into the state directory at the end.
+    With --dry-run it shows the steps and does none of them. With --target local and no other environment named it is
+    rehearsed in the demonstration, which brings callers and a simulated SAP. The record is written into the state
+    directory at the end.
     """
     from engine.ops.evening import begin_evening
 

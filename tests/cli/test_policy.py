@@ -93,7 +93,9 @@ def test_a_replay_counts_flips_the_same_for_any_number_of_processes(cli: Cli, tm
     recording.write_text("\n".join([json.dumps(context)] * 3 + [json.dumps(aged)] * 2 + ["{"]))
     options = ("--policy", "lksg.v1", "--candidate", "lksg.v1-drift", "--at", "2026-11-23", "--contexts", recording)
     outcome = cli("replay", *options, "--output", "json", "--jobs", 1)
-    assert (outcome.code, outcome.data["total"], outcome.data["flips"]["over_block"]) == (3, 5, 2), "one line was not counted"
+    assert (outcome.code, outcome.data["total"], outcome.data["flips"]["over_block"]) == (3, 5, 2), (
+        "one line was not counted"
+    )
     assert outcome.data["malformed_lines"] == [{"code": "json.malformed", "line": 6}]
     assert [entry["rule_id"] for entry in outcome.data["explained"]] == ["R04_audit_within_a_year"]
     assert "1 line not counted, first: 6" in cli("replay", *options).out
