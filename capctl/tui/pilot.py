@@ -187,7 +187,7 @@ def _standing(look: PilotLook, state: ConsoleState) -> Headline:
         where = f"{stopped.verified} of {stopped.portions} portions verified" if stopped.is_pulled else "while pulling"
         return Headline("STOPPED", "‖", "hold", f"{stopped.run_id}: {where}", "Press g to go on with it.")
     if run is None:
-        return _without_run(look)
+        return _without_run(look, is_checked=checked(state) is not None)
     if run.proven_at:
         proof = f"{count(run.total)}/{count(run.total)} written, 0 duplicates, read back and equal"
         ago = duration((state.now - run.proven_at).total_seconds())
@@ -198,11 +198,12 @@ def _standing(look: PilotLook, state: ConsoleState) -> Headline:
     return Headline("STOPPED", "‖", "hold", written, f"{again} {run.run_id}. {fault}".rstrip())
 
 
-def _without_run(look: PilotLook) -> Headline:
+def _without_run(look: PilotLook, *, is_checked: bool) -> Headline:
     if look.problem:
         return Headline("NOT SET UP", "■", "closed", "The SAP system cannot be meant", look.problem)
     if not look.system:
         hint = "Set SAP_URL, SAP_CLIENT, SAP_USER and SAP_PASSWORD before capctl starts."
         return Headline("NOT SET UP", "·", "idle", "No SAP system is named", hint)
-    hint = "First c to check the connection, then d for a dry run."
+    first = "The connection works:" if is_checked else "First c to check the connection, then"
+    hint = f"{first} d for a dry run."
     return Headline("NO RUN", "·", "idle", "No pilot run yet", hint)

@@ -186,6 +186,7 @@ async def test_the_connection_is_checked_on_the_screen(opened: Open, monkeypatch
         await pilot.press("2", "c")
         await pilot.pause()
         assert "checked: client 100, 50 suppliers" in text_of(app)
+        assert "First c" not in text_of(app)
 
 
 async def test_suppliers_are_filtered_and_other_runs_are_looked_at(opened: Open, monkeypatch: Patch) -> None:
