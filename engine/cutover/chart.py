@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engine.cutover.target import Release
 from engine.errors import InvalidInput, NotFound
 from engine.ids import hash_bytes, hash_json
+from engine.readiness.build import VALUES_BY_PREFIX
 from engine.settings import PRODUCTION
-
-BY_PREFIX: Final = {"prod": "values-prod.yaml", "stag": "values-stage.yaml", "dev": "values-dev.yaml"}
-"""The chart's file of values for environments whose name begins so."""
 
 
 def values_for(chart: str, env: str) -> tuple[str, ...]:
     """The chart's own file of values for an environment; none where it has none."""
-    found = (chart.rstrip("/") + "/" + name for prefix, name in BY_PREFIX.items() if env.startswith(prefix))
+    found = (chart.rstrip("/") + "/" + name for prefix, name in VALUES_BY_PREFIX.items() if env.startswith(prefix))
     return tuple(path for path in found if Path(path).is_file())
 
 

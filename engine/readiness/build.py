@@ -20,7 +20,7 @@ from engine.ids import hash_bytes, hash_json
 CHART: Final = Path("helm")
 """Where the chart lies, seen from the working directory, as for `capctl deploy`."""
 
-_VALUES: Final = {"prod": "values-prod.yaml", "stag": "values-stage.yaml", "dev": "values-dev.yaml"}
+VALUES_BY_PREFIX: Final = {"prod": "values-prod.yaml", "stag": "values-stage.yaml", "dev": "values-dev.yaml"}
 """The chart's file of values for environments whose name begins so."""
 
 
@@ -36,7 +36,7 @@ class Build:
 
 def values_of(chart: Path, env: str) -> Sequence[Path]:
     """The chart's own file of values for an environment; none where it has none."""
-    named = (chart / name for prefix, name in _VALUES.items() if env.startswith(prefix))
+    named = (chart / name for prefix, name in VALUES_BY_PREFIX.items() if env.startswith(prefix))
     return [file for file in named if file.is_file()]
 
 

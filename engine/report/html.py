@@ -14,9 +14,8 @@ from importlib.resources import files
 from typing import Any, Final
 
 from engine.canonical import canonical_json
-from engine.clock import to_rfc3339
 from engine.report.plot import VERMILION, Series, draw
-from engine.report.record import Change, Record, Trial
+from engine.report.record import Change, Record, Trial, clock_text
 
 EXPORT_BEGINS: Final = '<script type="application/vnd.capctl.audit-export+base64" id="audit-export">'
 DATA_BEGINS: Final = '<script type="application/vnd.capctl.report+base64" id="report-data">'
@@ -67,7 +66,7 @@ def embedded_export(document: bytes) -> bytes:
 
 def _body(record: Record, title: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
-    made = escape(_clock(record.made_at))
+    made = escape(clock_text(record.made_at))
     yield f'<p class="dim">Cutover record, made {made} · times in UTC · people by pseudonym</p>'
     yield f'<p class="lead">{_lead(record)}</p>'
     yield _facts(record)
@@ -76,7 +75,7 @@ def _body(record: Record, title: str) -> Iterator[str]:
     if record.changes:
         yield _section("The rollout", [*_plots(record.changes, record.made_at), _changes(record.changes)])
     for trial in record.trials:
-        yield _section(f"{trial.kind.capitalize()}, {_clock(trial.at)}", _trial(trial))
+        yield _section(f"{trial.kind.capitalize()}, {clock_text(trial.at)}", _trial(trial))
     yield _section("What was done", [_trail(record)])
     yield _section("How to check this file", _checking(record))
 
@@ -101,7 +100,7 @@ def _steps(record: Record) -> Iterator[str]:
     yield _table(
         ("step", "state", "when", "evidence"),
         (
-            (escape(step.title), _coloured(step.state), _clock(step.at) if step.at else "", escape(step.evidence))
+            (escape(step.title), _coloured(step.state), clock_text(step.at) if step.at else "", escape(step.evidence))
             for step in record.steps
         ),
     )
@@ -135,7 +134,7 @@ def _changes(changes: Sequence[Change]) -> str:
         ("when", "who", "what", "enforced", "gate", "on which evidence"),
         (
             (
-                _clock(change.at),
+                clock_text(change.at),
                 f"<code>{escape(change.actor)}</code>",
                 escape(change.action) + (' <span class="no">break-glass</span>' if change.break_glass else ""),
                 f"{change.percent:g} %",
@@ -171,7 +170,7 @@ def _trail(record: Record) -> str:
         (
             (
                 str(line.seq),
-                _clock(line.at),
+                clock_text(line.at),
                 f"<code>{escape(line.actor)}</code>",
                 escape(line.action),
                 _coloured(line.outcome),
@@ -218,7 +217,3 @@ def _coloured(word: str) -> str:
     kind = _CLASSES.get(word, "hold" if word == "hold" else "")
     said = escape(_WORDS.get(word, word))
     return f'<span class="{kind}">{said}</span>' if kind else said
-
-
-def _clock(moment: datetime) -> str:
-    return to_rfc3339(moment.replace(microsecond=0)).replace("T", " ").removesuffix("Z")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
-from engine.clock import to_rfc3339
-from engine.report.record import Record
+from engine.report.record import Record, clock_text
 
 
 def to_markdown(record: Record) -> bytes:
@@ -18,7 +16,7 @@ def to_markdown(record: Record) -> bytes:
 def _lines(record: Record) -> Iterator[str]:
     yield f"# {_plain(record.policy_id)} in {_plain(record.env)}: cutover record"
     yield ""
-    yield f"Made {_clock(record.made_at)}; times in UTC; people by pseudonym."
+    yield f"Made {clock_text(record.made_at)}; times in UTC; people by pseudonym."
     yield ""
     enforced = "No rollout was ever started." if record.percent is None else f"**{record.percent:g} %** is enforced."
     yield f"{enforced} Rollout: {_plain(record.phase.replace('_', ' ')) or 'none'}."
@@ -33,7 +31,7 @@ def _lines(record: Record) -> Iterator[str]:
         ("when", "who", "what", "enforced", "gate"),
         (
             (
-                _clock(change.at),
+                clock_text(change.at),
                 change.actor,
                 change.action + (" (break-glass)" if change.break_glass else ""),
                 f"{change.percent:g} %",
@@ -45,12 +43,15 @@ def _lines(record: Record) -> Iterator[str]:
     yield from _section(
         "Trials",
         ("when", "what", "answer", "result"),
-        ((_clock(trial.at), trial.kind, trial.answer, trial.summary) for trial in record.trials),
+        ((clock_text(trial.at), trial.kind, trial.answer, trial.summary) for trial in record.trials),
     )
     yield from _section(
         "What was done",
         ("record", "when", "who", "what", "outcome", "about"),
-        ((str(line.seq), _clock(line.at), line.actor, line.action, line.outcome, line.object) for line in record.trail),
+        (
+            (str(line.seq), clock_text(line.at), line.actor, line.action, line.outcome, line.object)
+            for line in record.trail
+        ),
     )
 
 
@@ -63,7 +64,3 @@ def _section(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) ->
 def _plain(text: str) -> str:
     """Text that means nothing to a Markdown reader."""
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))
-
-
-def _clock(moment: datetime) -> str:
-    return to_rfc3339(moment.replace(microsecond=0)).replace("T", " ").removesuffix("Z")

@@ -141,5 +141,10 @@ class Record:
         }
 
 
+def clock_text(moment: datetime) -> str:
+    """A time as a reader of a report sees it: UTC, to the second."""
+    return to_rfc3339(moment.replace(microsecond=0)).replace("T", " ").removesuffix("Z")
+
+
 def _time(moment: datetime | None) -> str | None:
     return to_rfc3339(moment) if moment else None
