@@ -14,8 +14,8 @@ from capctl.tui.screens.index import SCREENS, ScreenEntry
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 
-GAP: Final = 1
-"""Cells between two tabs."""
+GAPS: Final = (1, 0)
+"""Cells between two tabs: where there is room, and where there is little."""
 
 
 class Tab(NamedTuple):
@@ -60,18 +60,19 @@ def tabs(active: str, width: int) -> list[Tab]:
         active: Name of the screen that is shown.
         width: Cells there are.
     """
-    full = list(_placed({entry.name: f" {entry.key} {entry.title} " for entry in SCREENS}))
-    if full[-1].end <= width:
-        return full
-    return list(_placed({e.name: f" {e.key} {e.title} " if e.name == active else f" {e.key} " for e in SCREENS}))
+    for gap in GAPS:
+        full = list(_placed({entry.name: f" {entry.key} {entry.title} " for entry in SCREENS}, gap))
+        if full[-1].end <= width:
+            return full
+    return list(_placed({e.name: f" {e.key} {e.title} " if e.name == active else f" {e.key} " for e in SCREENS}, 0))
 
 
-def _placed(texts: dict[str, str]) -> Iterator[Tab]:
+def _placed(texts: dict[str, str], gap: int) -> Iterator[Tab]:
     start = 0
     for entry in SCREENS:
         tab = Tab(entry, texts[entry.name], start)
         yield tab
-        start = tab.end + GAP
+        start = tab.end + gap
 
 
 def _draw(tab: Tab, active: str) -> Content:
