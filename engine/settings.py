@@ -31,6 +31,7 @@ KUBE_NAME_PATTERN: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CONTEXT_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,252}|")
 POLICY_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}|")
 THEME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+RECIPIENT_PATTERN: Final = re.compile(r"age1[a-z0-9]{1,100}")
 MATCH_PATTERN: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(=~?|!=|!~)"[^"\\{}\n]*"(,(?!$)|$))*')
 """Label matchers of PromQL, without the braces."""
 SOURCES: Final = ("embedded", "scrape", "prometheus")
@@ -55,6 +56,14 @@ class Settings(ServiceSettings):
     """Where the embedded store lives."""
     checkpoint_dir: Path | None = None
     """The second place of the audit trail's checkpoints; None: `checkpoints/` in the state directory."""
+    backup_dir: Path | None = None
+    """Where backups lie; None: `backups/` in the state directory."""
+    backup_recipients: tuple[str, ...] = ()
+    """To whom backups are encrypted, `age1…`; none: to the identities of `backup_identity_file`."""
+    backup_identity_file: Path | None = None
+    """Holds the age identity that opens backups here; None: `backup.identity` in the state directory."""
+    backup_max_age_s: float = 86_400.0
+    """From this age on, in seconds, the newest backup counts as old."""
     policy: str = ""
     """The policy that commands mean when they name none; empty: the only one there is, else `lksg.v1`."""
     freeze: tuple[str, ...] = ()
@@ -94,6 +103,21 @@ class Settings(ServiceSettings):
     def checkpoint_path(self) -> Path:
         """The directory of the audit trail's checkpoints."""
         return self.checkpoint_dir or self.state_dir / "checkpoints"
+
+    @property
+    def backup_path(self) -> Path:
+        """The directory of the backups."""
+        return self.backup_dir or self.state_dir / "backups"
+
+    @property
+    def backup_identity_path(self) -> Path:
+        """The file with the identity that opens backups; it need not exist."""
+        return self.backup_identity_file or self.state_dir / "backup.identity"
+
+    @property
+    def drill_path(self) -> Path:
+        """The directory of the drills' signed reports."""
+        return self.state_dir / "drills"
 
     @property
     def ceiling_basis_points(self) -> int:
@@ -235,6 +259,21 @@ def _interval(value: Any) -> float:
     return seconds
 
 
+def _recipients(value: Any) -> tuple[str, ...]:
+    recipients = tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else tuple(value)
+    # Spelling only: whether it is a key is found where it is used. An identity is secret, and is no setting.
+    if not all(isinstance(text, str) and RECIPIENT_PATTERN.fullmatch(text) for text in recipients):
+        raise ValueError("not recipients")
+    return recipients
+
+
+def _max_age(value: Any) -> float:
+    seconds = math.nan if isinstance(value, bool) else float(value)
+    if not 0 < seconds < math.inf:
+        raise ValueError("not an age")
+    return seconds
+
+
 def _percent(value: Any) -> float:
     percent = math.nan if isinstance(value, bool) else float(value)
     # Shares are carried in basis points; a finer one would silently be another.
@@ -292,6 +331,10 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "env": _matching(ENV_PATTERN),
     "state_dir": _path,
     "checkpoint_dir": _path,
+    "backup_dir": _path,
+    "backup_recipients": _recipients,
+    "backup_identity_file": _path,
+    "backup_max_age_s": _max_age,
     "policy": _matching(POLICY_PATTERN),
     "freeze": _windows,
     "enforce_enabled": _switch,

@@ -12,21 +12,31 @@ if TYPE_CHECKING:
 TRUST: Final = Arg(
     "Key id of a backup key, known from elsewhere; without it the keys of this environment count.", metavar="KID"
 )
-IDENTITY: Final = Arg("File with the age identity that opens it, mode 0600.", metavar="FILE", suggest="file")
+IDENTITY: Final = Arg(
+    "File with the age identity that opens it; without it, backup_identity_file.", metavar="FILE", suggest="file"
+)
 
 
-@operation("backup.create", danger=Danger.WRITE, rehearses=True)
+@operation("backup.create", danger=Danger.WRITE, key="n", rehearses=True)
 def create(
     ctx: "EngineContext",
     *,
-    to: Annotated[str, Arg("A folder, or the archive's file, which must be new.", metavar="PATH", suggest="file")],
+    to: Annotated[
+        str,
+        Arg(
+            "A folder, or the archive's file, which must be new; without it, backup_dir.",
+            metavar="PATH",
+            suggest="file",
+        ),
+    ] = "",
     recipient: Annotated[
-        list[str], Arg("To whom it is encrypted, age1…; give it again for each. Production asks for two.")
-    ],
+        list[str], Arg("To whom it is encrypted, age1…; again for each. Without it, backup_recipients.")
+    ] = [],  # noqa: B006 - read, never changed; a tuple is no option's default
 ) -> "BackupMade":
     """Back up policies, lists, rollouts, keyring, audit trail and settings, while everything goes on.
 
     Makes an encrypted archive and a signed manifest beside it. Private keys are in neither: they stay where they live.
+    Production asks for two recipients.
     Note the key id that signed (capctl keys list) where you will find it without this machine.
     """
     from engine.ops.recovery import create_backup
@@ -34,7 +44,7 @@ def create(
     return create_backup(ctx, to, recipient)
 
 
-@operation("backup.verify")
+@operation("backup.verify", key="c")
 def verify(
     ctx: "EngineContext",
     *,
@@ -47,7 +57,8 @@ def verify(
 ) -> "VerifiedBackup":
     """Check that a backup is what was signed. Exit code 3 when it is not.
 
-    With an identity it is restored into a hidden folder beside the archive, read through, and removed again.
+    With an identity it is restored into a hidden folder beside the archive, read through, and removed again; the audit
+    trail of this environment notes that it was.
     """
     from engine.ops.recovery import verify_backup
 
@@ -58,7 +69,7 @@ def verify(
 def list_backups(
     ctx: "EngineContext",
     *,
-    folder: Annotated[str, Arg("Where backups lie.", positional=True, suggest="file")],
+    folder: Annotated[str, Arg("Where backups lie; without it, backup_dir.", positional=True, suggest="file")] = "",
     trust: Annotated[list[str], TRUST] = [],  # noqa: B006 - read, never changed; a tuple is no option's default
 ) -> "BackupList":
     """List the backups of a folder, newest first, as far as their manifests are believed."""
@@ -71,7 +82,12 @@ def list_backups(
 def keygen(
     ctx: "EngineContext",
     *,
-    to: Annotated[str, Arg("The identity's file, which must be new.", metavar="FILE", suggest="file")],
+    to: Annotated[
+        str,
+        Arg(
+            "The identity's file, which must be new; without it, backup_identity_file.", metavar="FILE", suggest="file"
+        ),
+    ] = "",
 ) -> "Keygen":
     """Make an age identity that opens backups, and show its recipient.
 

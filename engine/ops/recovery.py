@@ -1,16 +1,21 @@
-"""Backup, restore and drills as operations use the room: paths as they were typed, keys as they are at hand."""
+"""Backup, restore and drills as operations use the room: paths as they were typed, keys as they are at hand.
+
+What is not named is what the settings say: the folder of the backups, their recipients, the identity that opens them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine import recovery
 from engine.audit import AuditEvent
-from engine.errors import Held, InvalidInput
-from engine.ops.results.backup import BackupList, Keygen, RestoreDrill, VerifiedBackup
+from engine.errors import Held, InvalidInput, NotFound, Refused
+from engine.ops.results.backup import BackupList, Keygen, RestoreDrill, RotationDrill, VerifiedBackup
+from engine.recovery.disk import told
 from engine.recovery.staging import staging
 from engine.trust.custody import custody_of, open_signer
 from engine.trust.keyfile import KeyPurpose
@@ -18,6 +23,8 @@ from engine.trust.keyfile import KeyPurpose
 if TYPE_CHECKING:
     from engine.context import EngineContext
     from engine.ports import Store
+    from engine.recovery.encryption import Identity
+    from engine.settings import Settings
     from engine.trust.signer import Signer
 
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -26,38 +33,44 @@ _KID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def create_backup(ctx: EngineContext, to: str, recipients: Sequence[str]) -> recovery.BackupMade:
     """Make a backup; in a rehearsal, make it in a hidden folder and remove it. Raises as `recovery.create_backup`."""
-    signer = _signer(ctx)
+    signer, chosen = _signer(ctx), tuple(recipients) or recipients_here(ctx.settings)
     if not ctx.rehearsing:
-        return recovery.create_backup(ctx, Path(to), recipients, signer)
+        return recovery.create_backup(ctx, Path(to) if to else _made(ctx.settings.backup_path), chosen, signer)
     with staging(ctx.settings.state_dir, "rehearsal") as folder:
-        return recovery.create_backup(ctx, folder, recipients, signer)
+        return recovery.create_backup(ctx, folder, chosen, signer)
 
 
 def verify_backup(
     ctx: EngineContext, archive: str, manifest: str, identity: str, kids: Sequence[str]
 ) -> VerifiedBackup:
-    """Check a backup as far as the identity, if one is given, allows. Raises as opening and restoring do."""
+    """Check a backup as far as the identity at hand, if there is one, allows. Raises as opening and restoring do.
+
+    Side effects: what came of looking at the content is noted in the audit trail, where there is one.
+    """
     opened = _open(ctx, archive, manifest, kids)
-    if not identity:
+    identities = _opening(ctx, opened, identity)
+    if not identities:
         return VerifiedBackup(opened, "archive")
-    identities = recovery.read_identities(Path(identity))
-    with staging(opened.archive.absolute().parent, "verifying") as folder:
+    with _noted(ctx, opened), staging(opened.archive.absolute().parent, "verifying") as folder:
         recovery.restore_backup(ctx, opened, folder / "restored", identities)
     return VerifiedBackup(opened, "content")
 
 
 def list_folder(ctx: EngineContext, folder: str, kids: Sequence[str]) -> BackupList:
     """List the backups of a folder. Raises Unavailable where it cannot be read."""
-    return BackupList(recovery.list_backups(Path(folder), _trust(ctx, kids)))
+    trust = _trust(ctx, kids)
+    if not folder and not ctx.settings.backup_path.exists():
+        return BackupList(())
+    return BackupList(recovery.list_backups(Path(folder) if folder else ctx.settings.backup_path, trust))
 
 
 def generate_keys(ctx: EngineContext, to: str) -> Keygen:
     """Make an identity in a new file; in a rehearsal, in one that does not stay. Raises as `generate_identity`."""
-    path = Path(to)
+    path = Path(to) if to else ctx.settings.backup_identity_path
     if not ctx.rehearsing:
-        return Keygen(recovery.generate_identity(path), to)
+        return Keygen(recovery.generate_identity(path), str(path))
     with staging(path.absolute().parent, "rehearsal") as folder:
-        return Keygen(recovery.generate_identity(folder / path.name), to)
+        return Keygen(recovery.generate_identity(folder / path.name), str(path))
 
 
 def restore_archive(
@@ -68,7 +81,7 @@ def restore_archive(
 
     target = Path(into).absolute()  # `.` has no name to put the hidden folder beside
     check_empty(target)
-    identities = recovery.read_identities(Path(identity))
+    identities = recovery.read_identities(Path(identity) if identity else _identity_file(ctx))
     opened = _open(ctx, archive, manifest, kids)
 
     def record(store: Store) -> None:
@@ -83,17 +96,91 @@ def restore_archive(
 
 
 def drill_restore(ctx: EngineContext, archive: str, identity: str, kids: Sequence[str]) -> RestoreDrill:
-    """Run a restore drill and sign its report. Raises as `recovery.drill_restore`."""
-    if bool(archive) != bool(identity):
+    """Run a restore drill, sign its report and keep it. Raises as `recovery.drill_restore` and `keep_report`."""
+    if identity and not archive:
         raise InvalidInput(
             "recovery.half_a_backup",
-            "A kept backup is restored with its identity: --from and --identity go together",
-            "Give both, or neither to have one made for the drill.",
+            "An identity opens a kept backup, and none is named",
+            "Name it with --from, or give neither to have one made for the drill.",
         )
-    kept = recovery.KeptBackup(Path(archive), Path(identity), _trust(ctx, kids)) if archive else None
+    kept = _kept(ctx, archive, identity, kids) if archive else None
     signer = _signer(ctx)
     report = recovery.drill_restore(ctx, signer, kept)
-    return RestoreDrill(report, report.sealed(signer), signer.public_key.kid)
+    document = report.sealed(signer)
+    if not ctx.rehearsing:
+        recovery.keep_report(ctx.settings.drill_path, "restore", report.started_at, document)
+    return RestoreDrill(report, document, signer.public_key.kid)
+
+
+def recipients_here(settings: Settings) -> tuple[str, ...]:
+    """To whom backups are encrypted when nobody is named; empty where neither the settings nor an identity tell.
+
+    Raises:
+        Refused: The identity file is open to other users.
+        InvalidInput: It holds something else.
+    """
+    if settings.backup_recipients or not settings.backup_identity_path.exists():
+        return settings.backup_recipients
+    return tuple(map(recovery.recipient_of, recovery.read_identities(settings.backup_identity_path)))
+
+
+def _made(folder: Path) -> Path:
+    """The folder of the backups, which the first one makes."""
+    with told("The folder of backups"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _identity_file(ctx: EngineContext) -> Path:
+    path = ctx.settings.backup_identity_path
+    if path.exists():
+        return path
+    raise NotFound(
+        "recovery.no_identity",
+        "No identity is named, and there is none where the settings look for it",
+        "Give the file of one that the backup was made for: --identity FILE.",
+    )
+
+
+def _kept(ctx: EngineContext, archive: str, identity: str, kids: Sequence[str]) -> recovery.KeptBackup:
+    identity_file = Path(identity) if identity else _identity_file(ctx)
+    return recovery.KeptBackup(Path(archive), identity_file, _trust(ctx, kids))
+
+
+def _opening(ctx: EngineContext, opened: recovery.OpenedBackup, identity: str) -> tuple[Identity, ...]:
+    """The identities that were named, else those of this machine where the backup was made for one of them."""
+    if identity:
+        return recovery.read_identities(Path(identity))
+    path = ctx.settings.backup_identity_path
+    found = recovery.read_identities(path) if path.exists() else ()
+    return found if any(recovery.recipient_of(one) in opened.manifest.recipients for one in found) else ()
+
+
+@contextmanager
+def _noted(ctx: EngineContext, opened: recovery.OpenedBackup) -> Iterator[None]:
+    """Note in the trail of this registry, where there is one, what came of looking at a backup's content."""
+    outcome, code = "done", ""
+    try:
+        yield
+    except Refused as error:
+        outcome, code = "refused", error.code
+        raise
+    except BaseException:
+        outcome = ""
+        raise
+    finally:
+        # Looking must not bring a lost registry to be again, empty.
+        if outcome and not ctx.read_only and ctx.settings.store_path.exists():
+            actor = ctx.store.pseudonym(ctx.actor)
+            event = AuditEvent("backup.verify", outcome, actor, code=code, evidence=opened.manifest_sha3)
+            ctx.store.append_audit(event, at=ctx.clock.now())
+
+
+def drill_rotation(ctx: EngineContext) -> RotationDrill:
+    """Run a rotation drill and sign its report. Raises as `recovery.drill_rotation`."""
+    signer = _signer(ctx)
+    report = recovery.drill_rotation(ctx)
+    return RotationDrill(report, report.sealed(signer), signer.public_key.kid)
 
 
 def _signer(ctx: EngineContext) -> Signer:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.recovery import Restored
 
 
-@operation("restore.run", danger=Danger.WRITE, command="restore", rehearses=True, records_elsewhere=True)
+@operation("restore.run", danger=Danger.WRITE, command="restore", key="e", rehearses=True, records_elsewhere=True)
 def restore(
     ctx: "EngineContext",
     *,
@@ -18,8 +18,13 @@ def restore(
         str, Arg("The state directory to make; it must be empty, or not there.", metavar="DIR", suggest="file")
     ],
     identity: Annotated[
-        str, Arg("File with the age identity that opens it, mode 0600.", metavar="FILE", suggest="file")
-    ],
+        str,
+        Arg(
+            "File with the age identity that opens it; without it, backup_identity_file.",
+            metavar="FILE",
+            suggest="file",
+        ),
+    ] = "",
     trust: Annotated[
         list[str],
         Arg("Key id of the backup key, from anywhere but the backup; else the keys here count.", metavar="KID"),

@@ -22,21 +22,29 @@ if TYPE_CHECKING:
     from engine.recovery.listing import ListedBackup, list_backups
     from engine.recovery.manifest import Manifest
     from engine.recovery.opening import OpenedBackup, open_backup
+    from engine.recovery.reports import DrillKind, KeptReport, keep_report, last_report
     from engine.recovery.restore import Restored, restore_backup
+    from engine.recovery.rotation_drill import RotationReport, drill_rotation
     from engine.recovery.trust import Trust
 
 __all__ = [
     "BackupMade",
+    "DrillKind",
     "DrillReport",
     "KeptBackup",
+    "KeptReport",
     "ListedBackup",
     "Manifest",
     "OpenedBackup",
     "Restored",
+    "RotationReport",
     "Trust",
     "create_backup",
     "drill_restore",
+    "drill_rotation",
     "generate_identity",
+    "keep_report",
+    "last_report",
     "list_backups",
     "open_backup",
     "read_identities",
@@ -48,16 +56,22 @@ __getattr__ = lazy_face(
     __name__,
     {
         "BackupMade": "backup",
+        "DrillKind": "reports",
         "DrillReport": "drill",
         "KeptBackup": "drill",
+        "KeptReport": "reports",
         "ListedBackup": "listing",
         "Manifest": "manifest",
         "OpenedBackup": "opening",
         "Restored": "restore",
+        "RotationReport": "rotation_drill",
         "Trust": "trust",
         "create_backup": "backup",
         "drill_restore": "drill",
+        "drill_rotation": "rotation_drill",
         "generate_identity": "encryption",
+        "keep_report": "reports",
+        "last_report": "reports",
         "list_backups": "listing",
         "open_backup": "opening",
         "read_identities": "encryption",

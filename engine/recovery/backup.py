@@ -113,7 +113,7 @@ def create_backup(ctx: EngineContext, destination: Path, recipients: Sequence[st
     archive = _archive_path(destination, ctx.env, to_rfc3339(created_at.replace(microsecond=0)), backup_id)
     with staging(ctx.settings.state_dir, "backup") as plain, staging(archive.parent, "backup") as sealed:
         ctx.emit(Progress("copying", 0))
-        content = _take(ctx, plain)
+        content = take_copy(ctx, plain)
         members = Members(plain)
         with told("The archive"), NewFile(sealed / "archive") as file:
             encrypt(compress(_counted(ctx, members)), file, keys)
@@ -146,7 +146,7 @@ def no_policies(problem: str) -> Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
+class Content:
     """What a copy of the registry holds."""
 
     policies: tuple[PolicyMark, ...]
@@ -154,8 +154,12 @@ class _Content:
     keyring_version: int
 
 
-def _take(ctx: EngineContext, folder: Path) -> _Content:
-    """Put everything that is backed up into a folder; the registry as at one moment."""
+def take_copy(ctx: EngineContext, folder: Path) -> Content:
+    """Put everything that is backed up into a folder; the registry as at one moment.
+
+    Raises:
+        Unavailable: The registry cannot be read, or a disk fails.
+    """
     ctx.store.snapshot(folder / REGISTRY)
     with open_context(replace(ctx.settings, state_dir=folder, checkpoint_dir=None), read_only=True) as copied:
         content = _described(copied.store)
@@ -166,9 +170,9 @@ def _take(ctx: EngineContext, folder: Path) -> _Content:
     return content
 
 
-def _described(store: Store) -> _Content:
+def _described(store: Store) -> Content:
     audit = store.audit_state()
-    return _Content(
+    return Content(
         policies=tuple(
             PolicyMark(entry.policy_id, entry.ir_hash, policy_tag(entry.ir_hash)) for entry in store.policies()
         ),

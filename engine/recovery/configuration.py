@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from engine.settings import Settings
 
-PLACES: Final = frozenset({"state_dir", "checkpoint_dir"})
+PLACES: Final = frozenset({"state_dir", "checkpoint_dir", "backup_dir", "backup_identity_file"})
 
 
 def write_configuration(settings: Settings) -> bytes:

@@ -24,6 +24,7 @@ from engine.recovery.encryption import generate_identity, read_identities
 from engine.recovery.manifest import PolicyMark
 from engine.recovery.opening import open_backup
 from engine.recovery.rehearsal import running_verifier
+from engine.recovery.reports import TYPES
 from engine.recovery.restore import restore_backup
 from engine.recovery.staging import staging
 from engine.recovery.trust import Trust
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from engine.trust.signer import Signer
 
-REPORT_TYPE: Final = "application/vnd.capctl.restore-drill.v1+json"
+REPORT_TYPE: Final = TYPES["restore"]
 """The payload type of a drill's signed report."""
 
 MOST_DIFFERENCES: Final = 100

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from engine.errors import EngineError
+from engine.ids import hash_bytes
 from engine.recovery.backup import summary
 from engine.recovery.disk import told
 from engine.recovery.manifest import ARCHIVE_SUFFIX, MANIFEST_SUFFIX, Manifest
@@ -28,6 +29,8 @@ class ListedBackup:
     manifest: Manifest | None = None
     """None where it is not believed."""
     problem: str = ""
+    manifest_sha3: str = ""
+    """Of the manifest's envelope: names this backup in records and reports; empty where it is not believed."""
 
     def to_json(self) -> dict[str, Any]:
         """The backup as JSON data."""
@@ -63,11 +66,15 @@ def _look(archive: Path, trust: Trust) -> ListedBackup:
     if not manifest_path(archive).exists():
         return ListedBackup(archive.name, "incomplete", problem="its manifest is missing")
     try:
-        manifest, _ = trust.open(read_envelope(manifest_path(archive)))
+        envelope = read_envelope(manifest_path(archive))
+        manifest, _ = trust.open(envelope)
     except EngineError as error:
         return ListedBackup(archive.name, "not trusted", problem=error.message)
+    problem = _problem(archive, manifest)
+    return ListedBackup(archive.name, "incomplete" if problem else "complete", manifest, problem, hash_bytes(envelope))
+
+
+def _problem(archive: Path, manifest: Manifest) -> str:
     if not archive.is_file():
-        return ListedBackup(archive.name, "incomplete", manifest, "its archive is missing")
-    if archive.stat().st_size != manifest.archive_size:
-        return ListedBackup(archive.name, "incomplete", manifest, "its archive has another size")
-    return ListedBackup(archive.name, "complete", manifest)
+        return "its archive is missing"
+    return "" if archive.stat().st_size == manifest.archive_size else "its archive has another size"

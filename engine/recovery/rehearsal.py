@@ -7,7 +7,7 @@ neither the identity provider nor the network of production takes part.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,14 +40,19 @@ PASSED_ON: Final = frozenset({"CAPCTL_KEY_PASSPHRASE"})
 
 @contextmanager
 def running_verifier(
-    settings: Settings, state_dir: Path, clock: Clock, environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    state_dir: Path,
+    clock: Clock,
+    scopes: Iterable[Scope] = (Scope.POLICY_READ,),
+    environ: Mapping[str, str] = os.environ,
 ) -> Iterator[httpx.Client]:
-    """Run a verifier on a restored registry; the client may read its policies.
+    """Run a verifier on a restored registry.
 
     Args:
         settings: Of the environment that is rehearsed: say where its keys lie.
         state_dir: What was restored. The folder around it is ours, too.
         clock: Waits and tokens.
+        scopes: What the client may do there.
         environ: Of this process.
 
     Raises:
@@ -78,7 +83,7 @@ def running_verifier(
     try:
         _wait(child, announced, clock)
         own = replace(Settings(), env=DEFAULT_ENVIRONMENT, state_dir=state_dir)
-        token = EmbeddedIssuer.open(own, clock=clock).mint({Scope.POLICY_READ}, subject="drill")
+        token = EmbeddedIssuer.open(own, clock=clock).mint(set(scopes), subject="drill")
         with httpx.Client(
             base_url=announced.url, headers={"authorization": f"Bearer {token}"}, timeout=ANSWER_S, trust_env=False
         ) as client:
