@@ -182,7 +182,7 @@ class ControlRoom(App[None]):
 
     def action_run_operation(self, op_id: str, dry_run: bool = False) -> None:
         """Run an operation about what is on the screen, or say why that makes no sense now."""
-        op = meant(REGISTRY[op_id], self.state)
+        op = meant(REGISTRY[op_id], self.state, self.console_screen)
         if reason := why_not(op, self.state, self.console_screen):
             self.say(reason, title="Not now")
             return

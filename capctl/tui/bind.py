@@ -97,8 +97,10 @@ def key_hints(state: ConsoleState, screen: ConsoleScreen) -> list[KeyHint]:
     return [*hints[:3], *console, *hints[3:]]
 
 
-def meant(op: Operation, state: ConsoleState) -> Operation:
-    """The operation a key stands for now: its counterpart where that is the one that makes sense."""
+def meant(op: Operation, state: ConsoleState, screen: ConsoleScreen) -> Operation:
+    """The operation a key stands for now: the screen's own, else its counterpart where that makes sense instead."""
+    if op.id in screen.INSTEAD:
+        return REGISTRY[screen.INSTEAD[op.id]]
     paused = state.rollout is not None and state.rollout.phase is Phase.PAUSED
     return REGISTRY[COUNTERPARTS[op.id]] if paused and op.id in COUNTERPARTS else op
 
@@ -168,5 +170,5 @@ def _hints(state: ConsoleState, screen: ConsoleScreen) -> Iterator[KeyHint]:
         if name in own:
             yield KeyHint(own[name], word, screen.why_idle(name, state))
         elif word and (op := REGISTRY[name]).key and screen.is_hinted(op, state):
-            chosen = meant(op, state)
+            chosen = meant(op, state, screen)
             yield KeyHint(spoken(op.key), words[chosen.id], why_not(chosen, state, screen))

@@ -84,7 +84,7 @@ def _begun(ctx: EngineContext, target: str, policy: str, canary_s: int) -> Eveni
         env=ctx.env,
         target=target,
         policy_id=policy,
-        percents=_percents(ctx, policy),
+        percents=percents_of(ctx, policy),
         canary_s=canary_s,
         actor=ctx.store.pseudonym(ctx.actor),
         at=ctx.clock.now(),
@@ -199,8 +199,8 @@ def _require_person(ctx: EngineContext, *, headless: bool) -> None:
         )
 
 
-def _percents(ctx: EngineContext, policy: str) -> tuple[str, ...]:
-    """Those of the rollout that is under way, else the default plan's."""
+def percents_of(ctx: EngineContext, policy: str) -> tuple[str, ...]:
+    """The shares a new cutover would go through: those of the rollout that is under way, else the default plan's."""
     state = ctx.store.rollout(policy)
     if ctx.env == DEMO or state is None or state.phase not in UNDER_WAY:
         return PERCENTS

@@ -45,6 +45,8 @@ class ConsoleScreen(Screen[None]):
     """Widgets with keys of their own, for the help page."""
     DRAWN: ClassVar[frozenset[str]] = frozenset()
     """Reading operations whose answer the screen draws itself; other answers are shown in a dialog."""
+    INSTEAD: ClassVar[Mapping[str, str]] = {}
+    """What a key that works everywhere runs here instead: an operation that does the same and more."""
     SAMPLED: ClassVar[bool] = False
     """Whether `take` is to be called."""
     INTERVAL_S: ClassVar[float | None] = None

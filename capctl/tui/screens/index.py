@@ -70,6 +70,13 @@ SCREENS: Final = (
         "keys:KeysScreen",
         {"go_on": "next step", "keys.abort": "abort", "keys.revoke": "revoke"},
     ),
+    ScreenEntry(
+        "cutover",
+        "Cutover",
+        "7",
+        "cutover:CutoverScreen",
+        {"go_on": "go on", "cutover.rollback": "roll back"},
+    ),
 )
 """In the order of the tabs; the first one is shown at the start."""
 

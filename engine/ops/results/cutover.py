@@ -10,6 +10,7 @@ from typing import Any, Literal
 from engine.clock import to_rfc3339
 from engine.cutover.plan import Evening, Phase, StepState
 from engine.cutover.steps import kind_of
+from engine.ops.results.audit import ShownRecord
 from engine.ports import CutoverLease
 
 
@@ -79,3 +80,32 @@ class CutoverShown:
             "way_back": self.way_back,
             "record": self.record,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverLook:
+    """What a screen about the cutover looks at."""
+
+    shown: CutoverShown
+    planned: tuple[str, ...]
+    """Ids of the steps that a cutover would have if it were begun now."""
+    history: tuple[ShownRecord, ...]
+    """The latest audit records about cutovers, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverReport:
+    """The record of a cutover, written into the state directory."""
+
+    cutover: str
+    """The cutover's id."""
+    name: str
+    """Of the file, in the state directory's `cutover` folder."""
+    path: str
+    """Where that is on this machine: for the screen, in no document."""
+    size: int
+    """In bytes."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON data."""
+        return {"cutover": self.cutover, "record": self.name, "size": self.size}

@@ -1,0 +1,200 @@
+"""Cutover: the evening as one plan, what happens right now, who drives it, and the one thing to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+
+from capctl.tui.availability import why_not
+from capctl.tui.bind import operation_bindings
+from capctl.tui.confirmation import Field, Question, environment, gate_line
+from capctl.tui.cutover import (
+    WORKING,
+    evening_of,
+    look_of,
+    needs_approver,
+    open_evening,
+    other_driver,
+    own_run,
+    rows_of,
+)
+from capctl.tui.messages import Call
+from capctl.tui.modals.step import StepDialog
+from capctl.tui.screens.console import ConsoleScreen
+from capctl.tui.screens.index import entry_of
+from capctl.tui.state import ConsoleState
+from capctl.tui.widgets.activity import ActivityLog
+from capctl.tui.widgets.conditions import Conditions
+from capctl.tui.widgets.cutover_answer import CutoverAnswer
+from capctl.tui.widgets.cutover_detail import CutoverDetail, details
+from capctl.tui.widgets.cutover_history import CutoverHistory
+from capctl.tui.widgets.cutover_steps import CutoverSteps
+from capctl.tui.widgets.drift_panel import DriftPanel
+from capctl.tui.wording import duration, rollout_share
+from engine.cutover.steps import kind_of
+from engine.ops.catalogue import REGISTRY
+from engine.ops.spec import Operation
+from engine.rollout.state import Phase
+from engine.settings import PRODUCTION
+
+if TYPE_CHECKING:
+    from engine.context import EngineContext
+    from engine.ops.results.cutover import CutoverLook
+
+RECORDS: Final = 24
+"""Audit records that are looked at."""
+BEGIN, GO_ON, BACK = "cutover.run", "cutover.resume", "cutover.rollback"
+
+
+class CutoverScreen(ConsoleScreen):
+    """The answer; the steps; the chosen step. In a large terminal also the gate, the drift, and who did what."""
+
+    ENTRY = entry_of("cutover")
+    EXPLAINED = (CutoverSteps,)
+    INSTEAD: ClassVar[Mapping[str, str]] = {"rollout.rollback": BACK}
+    SAMPLED = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *operation_bindings(ENTRY),
+        Binding("g", "go_on", "Begin the cutover, say go, or go on where it stopped", id="cutover.go_on"),
+    ]
+    CSS_PATH = "cutover.tcss"
+    AUTO_FOCUS = "CutoverSteps"
+
+    def body(self) -> ComposeResult:
+        """Lay out the panels."""
+        yield CutoverAnswer(id="answer")
+        with Container(id="plan"):
+            yield CutoverSteps(id="steps")
+            yield Conditions(id="gate")
+            yield CutoverDetail(id="detail")
+            yield DriftPanel(id="drift")
+            yield CutoverHistory(id="history")
+            yield ActivityLog(id="activity")
+
+    def take(self, ctx: EngineContext) -> CutoverLook:
+        """Look at the plan, the lease and the trail."""
+        from engine.ops.cutover_look import look
+
+        return look(ctx, records=RECORDS)
+
+    def arguments(self, op: Operation, state: ConsoleState) -> Mapping[str, Any]:
+        """Where to deploy; and the go, where it is asked for."""
+        evening = open_evening(state)
+        if op.id == GO_ON and evening and evening.waits_for_go:
+            return {"go": True}
+        if op.id != BEGIN:
+            return {}
+        before = evening_of(state)
+        target = "local" if state.env == "demo" else before.target if before else ""
+        return {"target": target} if target else {}
+
+    def why_not(self, op: Operation, state: ConsoleState) -> str:
+        """One at a time, wherever they are; nothing to go on with; nothing to take back."""
+        if op.id == BACK:
+            return _why_no_way_back(state)
+        if op.id not in WORKING:
+            return ""
+        if own_run(state):
+            return "It is under way; it goes on by itself until it needs you."
+        if look_of(state) is None:
+            return "Where the cutover stands is not known yet."
+        if other := other_driver(state):
+            return f"{other.name} is at {other.title} for {duration(other.since_s)}; g is free once they stop."
+        if op.id == BEGIN:
+            return "A cutover is under way: g goes on with it, b ends it." if open_evening(state) else ""
+        return "" if open_evening(state) else "No cutover is under way; g begins one."
+
+    def why_idle(self, action: str, state: ConsoleState) -> str:
+        """Going on may be somebody else's."""
+        return why_not(REGISTRY[_following(state)], state, self) if action == "go_on" else ""
+
+    def question(self, call: Call, state: ConsoleState) -> Question | None:
+        """Name the step, the environment, what it needs, and the way back."""
+        if call.op.id == BEGIN:
+            return _about_beginning(call, state)
+        if call.op.id == BACK:
+            return _about_going_back(state)
+        return _about_going_on(call, state) if call.op.id == GO_ON else None
+
+    def action_go_on(self) -> None:
+        """Ask about what comes next."""
+        self.room.action_run_operation(_following(self.room.state))
+
+    @on(CutoverSteps.StepChosen)
+    def show_chosen(self) -> None:
+        """Show the step that is looked at."""
+        self.query_one(CutoverDetail).show_state(self.room.state)
+
+    @on(CutoverSteps.StepOpened)
+    def open_chosen(self) -> None:
+        """Show everything about it."""
+        state = self.room.state
+        if chosen := self.query_one(CutoverSteps).chosen(state):
+            title = f"Step {chosen.number} of {len(rows_of(state))}: {chosen.kind.title}"
+            self.room.push_screen(StepDialog(title, details(chosen, state, self.room.zone)))
+
+
+def _following(state: ConsoleState) -> str:
+    """The operation that leads on."""
+    return GO_ON if open_evening(state) or (own_run(state) is None and other_driver(state)) else BEGIN
+
+
+def _why_no_way_back(state: ConsoleState) -> str:
+    # Unless it is certain that there is nothing to take back, the way back to safety stays open.
+    if state.snapshot is None or state.lost or look_of(state) is None or open_evening(state):
+        return ""
+    if state.rollout is None:
+        return "There is nothing to roll back: no cutover is under way, and nothing is enforced."
+    return "It is rolled back already: nothing is enforced." if state.rollout.phase is Phase.ROLLED_BACK else ""
+
+
+def _about_beginning(call: Call, state: ConsoleState) -> Question:
+    asks = [row.kind.title for row in rows_of(state) if row.kind.needs_go]
+    where = "on this machine" if call.arguments.get("target") == "local" else "to the cluster"
+    return Question(
+        title=f"Begin a cutover in {environment(state.env)}?",
+        consequence=f"Looks around, then asks you before: {', '.join(asks)}. It deploys {where}.",
+        evidence="Whoever is on call can go on with it, here or elsewhere; b takes it back at any time.",
+        verb="Begin",
+        fields=_typed(state),
+        grave=state.env == PRODUCTION,
+    )
+
+
+def _about_going_on(call: Call, state: ConsoleState) -> Question | None:
+    evening = open_evening(state)
+    step = evening.current if evening else None
+    if step is None:
+        return None
+    kind, asked = kind_of(step.id), bool(call.arguments.get("go"))
+    approver = (Field("approver", "Approver: the second person"),) if asked and needs_approver(step, state) else ()
+    way_back = f"capctl {kind.way_back}" if kind.way_back else "it changes nothing"
+    return Question(
+        title=f"{kind.title}: {'go or no-go' if asked else 'go on'} in {environment(state.env)}?",
+        consequence=f"It needs: {kind.proof}. Way back: {way_back}.",
+        evidence=gate_line(state) if step.id.startswith("enforce") else "What was done is not done again.",
+        verb="Go" if asked else "Go on",
+        fields=(*(approver if state.env == PRODUCTION else ()), *_typed(state)) if asked else (),
+        grave=state.env == PRODUCTION,
+    )
+
+
+def _about_going_back(state: ConsoleState) -> Question:
+    share = f" {rollout_share(state.rollout.basis_points)} → 0 %" if state.rollout else ""
+    driver = other_driver(state)
+    who = f"{driver.name} is at {driver.title}; they stop after it." if driver else "What is deployed stays deployed."
+    return Question(
+        title=f"Roll back in {environment(state.env)}:{share}?" if share else f"Roll back in {environment(state.env)}?",
+        consequence="Nothing will be enforced, at once; everything goes on being measured. The cutover ends.",
+        evidence=who,
+        verb="Roll back",
+    )
+
+
+def _typed(state: ConsoleState) -> tuple[Field, ...]:
+    return (Field("", f"Type {PRODUCTION} to go on", PRODUCTION),) if state.env == PRODUCTION else ()
