@@ -133,6 +133,8 @@ def _screen_rows(entry: ScreenEntry) -> Iterator[HelpRow]:
     """The keys of a screen: its operations, its own, and those of its widgets."""
     screen = entry.load()
     yield from (_row(entry.title, op) for op in _bound(entry))
+    for usual, own in screen.INSTEAD.items():
+        yield HelpRow(entry.title, _keys(REGISTRY[usual]), usage(REGISTRY[own]), REGISTRY[own].summary)
     for owner in (screen, *screen.EXPLAINED):
         for binding in vars(owner).get("BINDINGS", ()):
             if isinstance(binding, Binding) and binding.id not in REGISTRY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, cast
 
 from capctl.tui.activities import Activity, latest
+from capctl.tui.callout import Callout
 from capctl.tui.confirmation import gate_line
 from capctl.tui.headline import Headline
 from capctl.tui.state import ConsoleState
@@ -13,7 +14,7 @@ from engine.context import Progress
 from engine.cutover.plan import Evening, Phase, Step, StepState
 from engine.cutover.steps import ENFORCE, StepKind, kind_of
 from engine.ops.cutover_lease import STALE_S
-from engine.ops.results.cutover import CutoverLook
+from engine.ops.results.cutover import CutoverLook, CutoverReport, CutoverShown
 
 SCREEN: Final = "cutover"
 WORKING: Final = ("cutover.run", "cutover.resume")
@@ -76,6 +77,11 @@ class Row(NamedTuple):
 def look_of(state: ConsoleState) -> CutoverLook | None:
     """The last look at the cutover; None before the first."""
     return cast("CutoverLook | None", state.reading(SCREEN).snapshot)
+
+
+def is_stale(state: ConsoleState) -> bool:
+    """Whether the last look is too old to be shown as current."""
+    return state.reading(SCREEN).is_stale(state.monotonic_s)
 
 
 def evening_of(state: ConsoleState) -> Evening | None:
@@ -173,7 +179,7 @@ def cutover_headline(state: ConsoleState) -> Headline:
         if reading.failure:
             return Headline("UNKNOWN", "?", "stale", reading.failure.message, reading.failure.hint)
         return Headline("WAITING", "…", "idle", "Looking for a cutover", "")
-    if reading.is_stale(state.monotonic_s):
+    if is_stale(state):
         reason = reading.failure.message if reading.failure else "The registry does not answer"
         return Headline("STALE", "?", "stale", f"No look for {age(reading.age_s(state.monotonic_s))}", reason)
     evening = look.shown.evening
@@ -188,6 +194,23 @@ def cutover_headline(state: ConsoleState) -> Headline:
         detail = "You can only look, and roll back with b; g is free once they stop."
         return Headline(f"RUNNING {number} of {len(evening.steps)}", "…", "hold", title, detail)
     return _standing(evening, state)
+
+
+def came_to(run: Activity) -> Callout | None:
+    """What the end of a run of this console means for whoever waits for it; None where it is told elsewhere."""
+    result = run.result
+    if isinstance(result, CutoverReport):
+        return Callout("The record is written", result.path)
+    if not isinstance(result, CutoverShown) or result.evening is None:
+        return None
+    evening = result.evening
+    step = evening.current
+    if evening.phase is not Phase.OPEN or step is None:
+        return Callout(f"Cutover {evening.phase.value.replace('_', ' ')}", result.record)
+    title = kind_of(step.id).title
+    if step.state is StepState.WAITING:
+        return Callout(f"{title} waits for you", "go or no-go?")
+    return Callout(f"{title} {step.state.value}", step.evidence)
 
 
 def driver_line(state: ConsoleState) -> str:

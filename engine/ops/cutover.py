@@ -6,7 +6,7 @@ from engine.ops.spec import Arg, Danger, operation
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
-    from engine.ops.results.cutover import CutoverShown
+    from engine.ops.results.cutover import CutoverReport, CutoverShown
 
 HEADLESS: Final = Arg("Say every go by itself, and begin or end nothing by asking; never in production.")
 APPROVER: Final = Arg("The second person, where production asks for one.", metavar="NAME")
@@ -90,3 +90,15 @@ def rollback(
     from engine.ops.evening import take_back
 
     return take_back(ctx, policy, reason)
+
+
+@operation("cutover.report", danger=Danger.WRITE, key="w", rehearses=True)
+def report(ctx: "EngineContext") -> "CutoverReport":
+    """Write the record of the latest cutover as it stands now, and say where it lies.
+
+    It is written by itself when a cutover is done; this is for one that is open, stopped or rolled back. The trail is
+    signed first, so that the record proves itself: capctl audit verify --file FILE.
+    """
+    from engine.ops.evening import report_evening
+
+    return report_evening(ctx)

@@ -20,7 +20,7 @@ from engine.cutover.plan import Phase as Stage
 from engine.errors import EngineError, Held, InvalidInput, NotFound, Unavailable
 from engine.ops.cutover_lease import HeldLease, held_lease
 from engine.ops.cutover_steps import DEMO, UNDER_WAY, Work, baseline, carry_out, lead_callers
-from engine.ops.results.cutover import CutoverShown
+from engine.ops.results.cutover import CutoverReport, CutoverShown
 from engine.ops.target import policy_id
 from engine.ports import StoredCutover
 from engine.rollout.plan import to_percent
@@ -236,16 +236,33 @@ def _record_path(ctx: EngineContext, evening: Evening) -> Path:
     return ctx.settings.state_dir / FOLDER / f"evening-{evening.id}.html"
 
 
+def report_evening(ctx: EngineContext) -> CutoverReport:
+    """Write the record of the latest cutover as it stands; see `engine.ops.cutover.report`."""
+    evening = _read(_require(ctx))
+    path = _record_path(ctx, evening)
+    if evening.phase is Stage.OPEN:
+        # The record of a whole evening keeps its name for the end.
+        path = path.with_stem(f"{path.stem}-so-far")
+    size = 0 if ctx.rehearsing else _write(ctx, evening, path)
+    return CutoverReport(evening.id, path.name, str(path), size)
+
+
 def _write_record(ctx: EngineContext, evening: Evening) -> None:
+    path = _record_path(ctx, evening)
+    if not path.exists():
+        _write(ctx, evening, path)
+
+
+def _write(ctx: EngineContext, evening: Evening, path: Path) -> int:
+    """Write the record into a file; return its size in bytes."""
     from engine.clock import to_rfc3339
     from engine.ops.files import write_atomically
     from engine.ops.reporting import compose, written
     from engine.ops.trail_documents import make_checkpoint
 
-    path = _record_path(ctx, evening)
-    if not path.exists():
-        with suppress(EngineError):  # without it the record says that it cannot prove itself
-            make_checkpoint(ctx, anew=False)
-        record = compose(ctx, evening.policy_id, to_rfc3339(evening.begun_at))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(str(path), written(record, "html"))
+    with suppress(EngineError):  # without it the record says that it cannot prove itself
+        make_checkpoint(ctx, anew=False)
+    document = written(compose(ctx, evening.policy_id, to_rfc3339(evening.begun_at)), "html")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(str(path), document)
+    return len(document)

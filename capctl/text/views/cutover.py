@@ -9,7 +9,7 @@ from capctl.text.layout import Block, Cell, Facts, Gap, Line, Table, Tone, Toned
 from capctl.text.views.words import NOTHING, moment
 from engine.cutover.plan import Phase, Step, StepState
 from engine.cutover.steps import kind_of
-from engine.ops.results.cutover import CutoverShown
+from engine.ops.results.cutover import CutoverReport, CutoverShown
 
 STATES: Final = {
     StepState.WAITING: Toned("waiting ·", Tone.FAINT),
@@ -54,4 +54,11 @@ def _step(step: Step) -> list[Cell]:
     return [kind.title, STATES[step.state], moment(step.at) if step.at else NOTHING, evidence]
 
 
-VIEWS = {f"cutover.{verb}": shown for verb in ("status", "run", "resume", "rollback")}
+def written(result: CutoverReport) -> Iterator[Block]:
+    """Where the record lies."""
+    yield Line(f"written: {result.path}" if result.size else f"would be written: {result.path}", Tone.STRONG)
+    if result.size:
+        yield Line(f"{result.size:,} bytes; it opens in a browser and proves itself: capctl audit verify --file FILE")
+
+
+VIEWS = {f"cutover.{verb}": shown for verb in ("status", "run", "resume", "rollback")} | {"cutover.report": written}

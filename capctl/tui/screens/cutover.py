@@ -15,6 +15,7 @@ from capctl.tui.bind import operation_bindings
 from capctl.tui.confirmation import Field, Question, environment, gate_line
 from capctl.tui.cutover import (
     WORKING,
+    came_to,
     evening_of,
     look_of,
     needs_approver,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 RECORDS: Final = 24
 """Audit records that are looked at."""
-BEGIN, GO_ON, BACK = "cutover.run", "cutover.resume", "cutover.rollback"
+BEGIN, GO_ON, BACK, REPORT = "cutover.run", "cutover.resume", "cutover.rollback", "cutover.report"
 
 
 class CutoverScreen(ConsoleScreen):
@@ -65,6 +66,11 @@ class CutoverScreen(ConsoleScreen):
     CSS_PATH = "cutover.tcss"
     AUTO_FOCUS = "CutoverSteps"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._followed: set[int] = set()
+        """Numbers of the runs whose end is told."""
+
     def body(self) -> ComposeResult:
         """Lay out the panels."""
         yield CutoverAnswer(id="answer")
@@ -75,6 +81,19 @@ class CutoverScreen(ConsoleScreen):
             yield DriftPanel(id="drift")
             yield CutoverHistory(id="history")
             yield ActivityLog(id="activity")
+
+    def on_mount(self) -> None:
+        """Call out what this console's runs come to: whoever waits for them looks elsewhere meanwhile."""
+        self.room.state_changed.subscribe(self, self.call_out)
+
+    def call_out(self, state: ConsoleState) -> None:
+        """Say what has ended since."""
+        runs = [run for run in state.activities if run.call.op.id in (*WORKING, REPORT)]
+        for run in runs:
+            if run.number in self._followed and (told := came_to(run)):
+                self.app.bell()
+                self.room.say(told.message, title=told.title, severity="information", timeout=15)
+        self._followed = {run.number for run in runs if run.is_running}
 
     def take(self, ctx: EngineContext) -> CutoverLook:
         """Look at the plan, the lease and the trail."""
@@ -97,6 +116,8 @@ class CutoverScreen(ConsoleScreen):
         """One at a time, wherever they are; nothing to go on with; nothing to take back."""
         if op.id == BACK:
             return _why_no_way_back(state)
+        if op.id == REPORT:
+            return "" if evening_of(state) else "There was no cutover yet: there is nothing to tell."
         if op.id not in WORKING:
             return ""
         if own_run(state):

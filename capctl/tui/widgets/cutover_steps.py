@@ -12,11 +12,11 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 
-from capctl.tui.cutover import TO_COME, Row, current_place, name_of, rows_of
+from capctl.tui.cutover import SCREEN, TO_COME, Row, current_place, is_stale, name_of, rows_of
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import clock_time, duration
+from capctl.tui.wording import age, clock_time, duration
 from engine.cutover.plan import StepState
 from engine.cutover.steps import ENFORCE
 
@@ -49,7 +49,8 @@ class CutoverSteps(Panel, can_focus=True):
         """Draw the steps that fit around the chosen one."""
         rows = rows_of(state)
         done = sum(each.step.state is StepState.DONE for each in rows)
-        lines = [heading("The evening", f"{done} of {len(rows)} steps done", size.width)]
+        known = f"? last known {age(state.reading(SCREEN).age_s(state.monotonic_s))} ago: " if is_stale(state) else ""
+        lines = [heading("The evening", f"{known}{done} of {len(rows)} steps done", size.width)]
         chosen, height = self._place(rows), max(1, size.height - 1)
         first = max(0, min(chosen - height + 1, len(rows) - height))
         for place, each in list(enumerate(rows))[first : first + height]:
