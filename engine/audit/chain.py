@@ -37,7 +37,7 @@ class AuditEvent:
     object: str = ""
     """What it was done to: a policy id, a list's root."""
     code: str = ""
-    """The error's stable code where it was refused or failed."""
+    """The error's stable code where it was refused or failed; where it was done, why its answer was no."""
     revision: int | None = None
     """The rollout's revision after it."""
     evidence: str = ""

@@ -219,10 +219,15 @@ def _pilot(work: Work) -> Outcome:
 def _drills(work: Work) -> Outcome:
     drill = work.run("drill.restore")
     report = drill.report
-    return _of(
-        drill.answer,
-        f"restored in {report.rto_ms} ms, recovery point {report.rpo_s:.0f} s; report {hash_bytes(drill.document)}",
+    restored = (
+        f"restored in {report.rto_ms} ms, recovery point {report.rpo_s:.0f} s; report {hash_bytes(drill.document)}"
     )
+    if drill.answer == "no":
+        return _of(drill.answer, restored)
+    rotation = work.run("drill.rotation")
+    verified = rotation.report.verified_old + rotation.report.verified_new
+    rotated = f"rotated with {rotation.report.failed} of {verified} verifications failed"
+    return _of(rotation.answer, f"{restored}; {rotated}; report {hash_bytes(rotation.document)}")
 
 
 def _sign_off(work: Work) -> Outcome:

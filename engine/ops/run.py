@@ -23,6 +23,9 @@ from engine.ops.spec import Danger, Operation
 REFUSALS: Final = (InvalidInput, Refused, Held, NotFound, Conflict)
 """Answers that the operation gave on purpose; whatever else it raises is a failure."""
 
+NEGATIVE: Final = "ops.answer_no"
+"""The code of what was carried out and answered no: a drill that failed is no drill that was passed."""
+
 
 def run(op: Operation, ctx: EngineContext, /, *, dry_run: bool = False, **arguments: Any) -> Any:
     """Run an operation on behalf of the context's actor.
@@ -62,7 +65,7 @@ def run(op: Operation, ctx: EngineContext, /, *, dry_run: bool = False, **argume
             return op.function(ctx, **arguments)
     attempt = _Attempt(op, ctx, arguments)
     result = attempt.carry_out(op.function, ctx, **arguments)
-    attempt.succeed()
+    attempt.succeed(NEGATIVE if getattr(result, "answer", "yes") == "no" else "")
     return result
 
 
@@ -114,10 +117,10 @@ class _Attempt:
             self.fail("ops.interrupted" if isinstance(error, KeyboardInterrupt) else "ops.unexpected")
             raise
 
-    def succeed(self) -> None:
-        """Record that it was done, unless the operation has."""
+    def succeed(self, code: str = "") -> None:
+        """Record that it was done, unless the operation has; with a code where its answer was no."""
         if not self._is_recorded("done"):
-            self._record("done")
+            self._record("done", code)
 
     def fail(self, code: str, *, refused: bool = False) -> None:
         """Record why it was not done, unless it was, and only telling of it failed."""

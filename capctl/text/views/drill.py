@@ -7,7 +7,7 @@ from typing import Final
 
 from capctl.text.layout import Block, Facts, Gap, Line, Table, Tone
 from capctl.text.views.words import count, moment, seconds
-from engine.ops.results.backup import RestoreDrill
+from engine.ops.results.backup import RestoreDrill, RotationDrill
 
 STEPS: Final = {
     "backup": "made a backup",
@@ -42,4 +42,29 @@ def restore(result: RestoreDrill) -> Iterator[Block]:
     yield Table(["step", "took"], [[STEPS[step.name], seconds(step.duration_ms / 1000)] for step in report.steps])
 
 
-VIEWS = {"drill.restore": restore}
+def rotation(result: RotationDrill) -> Iterator[Block]:
+    """The answer first, then what callers saw and when the old key ended."""
+    report, old = result.report, result.report.old_key
+    verified = report.verified_old + report.verified_new
+    if report.answer == "yes":
+        yield Line(f"drill passed ✓ {verified:,} verifications, none failed; the old key ended on time", Tone.GOOD)
+    else:
+        ended = "the old key ended on time" if old.is_right else "the old key DID NOT END ON TIME"
+        yield Line(f"DRILL FAILED ✗ {report.failed:,} of {verified + report.failed:,} failed; {ended}", Tone.BAD)
+        yield Table(["what a caller met", "times"], [[problem, f"{times:,}"] for problem, times in report.problems])
+    yield Gap()
+    yield Facts(
+        [
+            ("old key", f"{report.old_kid}, {report.verified_old:,} results"),
+            ("new key", f"{report.new_kid}, {report.verified_new:,} results"),
+            ("old key ended", moment(report.ended_at)),
+            ("tried before", f"{old.accepted_before:,} accepted, {old.refused_before:,} refused"),
+            ("tried after", f"{old.accepted_after:,} accepted, {old.refused_after:,} refused"),
+            ("signed by", result.signed_by),
+        ]
+    )
+    yield Gap()
+    yield Table(["step", "took"], [[step.name, seconds(step.duration_ms / 1000)] for step in report.steps])
+
+
+VIEWS = {"drill.restore": restore, "drill.rotation": rotation}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from engine.recovery import DrillReport, ListedBackup, OpenedBackup
+    from engine.recovery import DrillReport, ListedBackup, OpenedBackup, RotationReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,26 @@ class RestoreDrill:
     @property
     def answer(self) -> Literal["yes", "no"]:
         """No when anything differs."""
+        return self.report.answer
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON data."""
+        return {**self.report.to_json(), "signed_by": self.signed_by}
+
+
+@dataclass(frozen=True, slots=True)
+class RotationDrill:
+    """A rotation drill and its signed report."""
+
+    report: RotationReport
+    document: bytes
+    """The report as a DSSE envelope."""
+    signed_by: str
+    """The id of the key that signed it."""
+
+    @property
+    def answer(self) -> Literal["yes", "no"]:
+        """No when a caller was refused, or the old key was not."""
         return self.report.answer
 
     def to_json(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def file_observer(root: Path) -> Observer:
 
 
 def trail_observer(trail: AuditLog, clock: Clock) -> Observer:
-    """Sees when something was last done, by the audit trail."""
+    """Sees when something was last done, and its answer not no, by the audit trail."""
 
     def observe(arguments: Mapping[str, Any]) -> Observed:
         action, days = arguments["action"], arguments["within_days"]
@@ -89,6 +89,7 @@ def _last_done(records: Iterator[AuditRecord], action: str, *, since: datetime) 
     for record in records:
         if record.at < since:
             return None
-        if record.event.action == action and record.event.outcome == "done":
+        event = record.event
+        if (event.action, event.outcome, event.code) == (action, "done", ""):  # a code says that its answer was no
             return record
     return None

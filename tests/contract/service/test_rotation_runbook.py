@@ -30,7 +30,12 @@ def run(block: str, environ: dict[str, str], folder: Path) -> str:
     (folder / "capctl").chmod(0o755)
     path = {"PATH": f"{folder}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["sh", "-e", "-c", block], env={**os.environ, **environ, **path}, capture_output=True, text=True, check=False
+        ["sh", "-e", "-c", block],
+        cwd=folder,
+        env={**os.environ, **environ, **path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, block + done.stdout + done.stderr
     return done.stdout
@@ -50,7 +55,7 @@ def test_the_commands_of_the_runbook_rotate_a_key_under_load(
     service = start("--replica", "r1", module="engine.verifier")
     signed_with: list[str] = []
     blocks = commands()
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     with (
         httpx.Client(base_url=service.url, headers=bearer) as caller,
         under_load(service.url, bearer, callers=2) as told,
