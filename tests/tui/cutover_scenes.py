@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from capctl.tui.app import ControlRoom
-from capctl.tui.messages import Call, OperationProgressed, OperationStarted
+from capctl.tui.messages import Call, OperationDone, OperationProgressed, OperationStarted
 from engine.audit import AuditEvent, AuditRecord
 from engine.context import Progress
 from engine.cutover.plan import Evening, Phase, Step, StepState
@@ -154,3 +154,13 @@ def begin(app: ControlRoom, *told: Progress) -> None:
     app.post_message(OperationStarted(1, Call(REGISTRY["cutover.resume"], {"go": True})))
     for progress in told:
         app.post_message(OperationProgressed(1, progress))
+
+
+def end(app: ControlRoom, come_to: CutoverLook) -> None:
+    """Let the run that is under way end."""
+    app.post_message(OperationDone(1, Call(REGISTRY["cutover.resume"], {"go": True}), come_to.shown))
+
+
+def told(progress: Progress) -> OperationProgressed:
+    """Further progress of the run that is under way."""
+    return OperationProgressed(1, progress)

@@ -87,12 +87,13 @@ class CutoverScreen(ConsoleScreen):
         self.room.state_changed.subscribe(self, self.call_out)
 
     def call_out(self, state: ConsoleState) -> None:
-        """Say what has ended since."""
+        """Say what has ended since; where this screen is seen, it says so itself, and only rings."""
         runs = [run for run in state.activities if run.call.op.id in (*WORKING, REPORT)]
         for run in runs:
             if run.number in self._followed and (told := came_to(run)):
                 self.app.bell()
-                self.room.say(told.message, title=told.title, severity="information", timeout=15)
+                if run.call.op.id == REPORT or self.room.console_screen is not self:
+                    self.room.say(told.message, title=told.title, severity="information", timeout=15)
         self._followed = {run.number for run in runs if run.is_running}
 
     def take(self, ctx: EngineContext) -> CutoverLook:
