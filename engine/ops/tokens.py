@@ -74,7 +74,8 @@ def read_scopes(text: str) -> frozenset[Scope]:
     try:
         return frozenset(map(Scope, names or Scope))
     except ValueError:
-        unknown = next(name for name in names if name not in set(Scope))
+        place = next(place for place, name in enumerate(names, 1) if name not in set(Scope))
+        # Not the word itself: what is typed in the wrong place may be a token or a PIN.
         raise InvalidInput(
-            "token.scope", f"There is no scope {unknown[:40]!r}", f"Scopes are: {', '.join(Scope)}."
+            "token.scope", f"Of the scopes, number {place} is none that there is", f"Scopes are: {', '.join(Scope)}."
         ) from None
