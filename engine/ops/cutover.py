@@ -24,7 +24,7 @@ def status(ctx: "EngineContext") -> "CutoverShown":
     return show(ctx)
 
 
-@operation("cutover.run", danger=Danger.WRITE, rehearses=True)
+@operation("cutover.run", danger=Danger.WRITE, rehearses=True, names_environment=True)
 def run(
     ctx: "EngineContext",
     *,
@@ -56,7 +56,7 @@ def run(
     )
 
 
-@operation("cutover.resume", danger=Danger.WRITE, rehearses=True)
+@operation("cutover.resume", danger=Danger.WRITE, rehearses=True, names_environment=True)
 def resume(
     ctx: "EngineContext",
     *,
@@ -99,6 +99,6 @@ def report(ctx: "EngineContext") -> "CutoverReport":
     It is written by itself when a cutover is done; this is for one that is open, stopped or rolled back. The trail is
     signed first, so that the record proves itself: capctl audit verify --file FILE.
     """
-    from engine.ops.evening import report_evening
+    from engine.ops.cutover_record import report_evening
 
     return report_evening(ctx)

@@ -152,10 +152,10 @@ def rollback(
     """Go back to 0 % now: always allowed, by one person, without a gate."""
     from engine.ops.results.rollout import RolloutChanged
     from engine.ops.target import policy_id
-    from engine.ops.view import rollout_service
+    from engine.ops.view import rollback_service
 
     target = policy_id(ctx, policy)
-    return RolloutChanged("rollback", rollout_service(ctx).rollback(target, actor=ctx.actor, reason=reason))
+    return RolloutChanged("rollback", rollback_service(ctx).rollback(target, actor=ctx.actor, reason=reason))
 
 
 @operation("rollout.plan")

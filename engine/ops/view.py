@@ -22,6 +22,15 @@ def rollout_service(ctx: "EngineContext", source: str | None = None) -> "Rollout
     )
 
 
+def rollback_service(ctx: "EngineContext") -> "RolloutService":
+    """The same for whoever goes back: it asks nobody on the network what the gate said, because that can take long."""
+    from engine.rollout.service import RolloutService
+    from engine.rollout.unasked import UnaskedSource
+
+    source = None if ctx.settings.source == "embedded" else UnaskedSource(ctx.settings.source)
+    return RolloutService(ctx.store, ctx.clock, ctx.settings, ctx.random_bytes, source=source)
+
+
 def snapshot(ctx: "EngineContext", policy: str, source: str | None = None) -> "ControlSnapshot":
     """Everything about a policy's rollout at this moment, on the evidence of a source (None: the configured one)."""
     from dataclasses import replace
