@@ -22,7 +22,7 @@ from capctl.tui.activities import Activity, begun, changed
 from capctl.tui.availability import why_not
 from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, meant, offered, operation_bindings, prepared
 from capctl.tui.callout import has_closed, others_change
-from capctl.tui.command_line import parse, spell
+from capctl.tui.command_line import parse
 from capctl.tui.confirmation import needs_question, question, slider_arguments
 from capctl.tui.messages import (
     Call,
@@ -37,7 +37,7 @@ from capctl.tui.messages import (
     SampleFailed,
     SnapshotTaken,
 )
-from capctl.tui.modals.answer import AnswerDialog, plain_text
+from capctl.tui.modals.answer import answer_to
 from capctl.tui.modals.confirm import ConfirmDialog
 from capctl.tui.modals.form import FormDialog
 from capctl.tui.palette import system_commands
@@ -213,6 +213,10 @@ class ControlRoom(App[None]):
         self.theme = self._shelf.name_for(file.name, production=self._ctx.settings.is_production)
         self.say(file.title, title="Theme", severity="information", timeout=2)
 
+    def action_runbook(self, name: str = "") -> None:
+        """Open a runbook: the named one, else the one that fits."""
+        self._ask(Call(REGISTRY["runbook.show"], {"name": name or self.console_screen.runbook()}))
+
     def action_help(self) -> None:
         """Show every key and command."""
         note = f"The demonstration's verifier answers at {self.world_url}." if self.world_url else ""
@@ -259,7 +263,7 @@ class ControlRoom(App[None]):
         self.look_again()
         is_question = call.dry_run or call.op.danger is Danger.READ
         if is_question and call.op.id not in self.console_screen.DRAWN:
-            self.push_screen(AnswerDialog(spell(call), plain_text(call.op, event.result)))
+            self.push_screen(answer_to(call, event.result))
 
     @on(OperationFailed)
     def note_failure(self, event: OperationFailed) -> None:

@@ -39,6 +39,7 @@ _SPOKEN: Final[Mapping[str, str]] = {
 APP_BINDINGS: Final = (
     Binding("colon", "command_line", "Type a command", id="app.command"),
     Binding("slash", "command_palette", "Find an action", id="app.palette"),
+    Binding("h,f1", "runbook", "Open the runbook that fits what is on the screen", id="app.runbook"),
     Binding("t", "next_theme", "Next theme", id="app.theme"),
     Binding("question_mark", "help", "Keys and commands", id="app.help"),
     Binding("q", "quit", "Leave the console; the rollout goes on", id="app.quit"),
@@ -94,7 +95,7 @@ def key_hints(state: ConsoleState, screen: ConsoleScreen) -> list[KeyHint]:
     """What the key bar of a screen says in a state, most important first."""
     hints = list(_hints(state, screen))
     console = [KeyHint(":", "command", ""), KeyHint("q", "quit", "")]
-    return [*hints[:3], *console, *hints[3:]]
+    return [*hints[:3], *console, *hints[3:], KeyHint("h", "runbook", "")]
 
 
 def meant(op: Operation, state: ConsoleState, screen: ConsoleScreen) -> Operation:

@@ -12,6 +12,7 @@ from textual.binding import Binding
 from capctl.tui.bind import APP_BINDINGS, offered, spoken
 from capctl.tui.screens.index import SCREENS
 from engine.ops.catalogue import REGISTRY
+from engine.ops.runbook import NAMES
 
 if TYPE_CHECKING:
     from capctl.tui.app import ControlRoom
@@ -23,6 +24,8 @@ def system_commands(room: ControlRoom) -> Iterator[SystemCommand]:
         yield SystemCommand(" ".join(op.command), op.summary, partial(room.action_run_operation, op.id))
     for entry in SCREENS:
         yield SystemCommand(f"go to {entry.title}", f"Key {entry.key}", partial(room.action_go_to, entry.name))
+    for name in NAMES:
+        yield SystemCommand(f"runbook {name}", "Open it over this screen", partial(room.action_runbook, name))
     own = (b for b in room.console_screen.BINDINGS if isinstance(b, Binding) and b.id not in REGISTRY)
     for binding in (*APP_BINDINGS, *own):
         if binding.action != "command_palette":

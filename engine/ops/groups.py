@@ -46,6 +46,7 @@ GROUPS: Final[dict[str, Group]] = {
     "restore": Group("engine.ops.restore"),
     "drill": Group("engine.ops.drill", "Rehearse the worst, and measure it"),
     "demo": Group("engine.ops.demo", "Run everything embedded, with traffic"),
+    "runbook": Group("engine.ops.runbook"),
     "doctor": Group("engine.ops.doctor"),
 }
 """By first word, in the order of help pages."""

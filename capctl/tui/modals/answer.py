@@ -11,7 +11,11 @@ from textual.widgets import Static
 
 from capctl.text.layout import render
 from capctl.text.views.select import view_of
+from capctl.tui.command_line import spell
+from capctl.tui.messages import Call
 from capctl.tui.modals.dialog import Dialog
+from capctl.tui.modals.runbook import RunbookDialog
+from engine.ops.results.runbook import Runbooks
 from engine.ops.spec import Operation
 
 TEXT_WIDTH: Final = 68
@@ -44,6 +48,13 @@ class AnswerDialog(Dialog[None]):
     def on_mount(self) -> None:
         """Let arrow keys scroll."""
         self.query_one(VerticalScroll).focus()
+
+
+def answer_to(call: Call, result: Any) -> Dialog[None]:
+    """The dialog that shows what a call returned."""
+    if isinstance(result, Runbooks):
+        return RunbookDialog(result)
+    return AnswerDialog(spell(call), plain_text(call.op, result))
 
 
 def plain_text(op: Operation, result: Any) -> str:

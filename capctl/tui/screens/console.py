@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from capctl.tui.confirmation import Question
 from capctl.tui.messages import Call
+from capctl.tui.runbooks import FITTING
 from capctl.tui.screens.index import ScreenEntry
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.command_bar import CommandBar
@@ -20,6 +21,7 @@ from capctl.tui.widgets.header import Header
 from capctl.tui.widgets.key_bar import KeyBar
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.widgets.tabs import ScreenTabs
+from engine.ops.runbook import NAMES
 from engine.ops.spec import Operation
 
 if TYPE_CHECKING:
@@ -94,6 +96,10 @@ class ConsoleScreen(Screen[None]):
     def is_hinted(self, op: Operation, state: ConsoleState) -> bool:  # noqa: ARG002 - for subclasses
         """Whether an operation with a word stands on the key bar now."""
         return True
+
+    def runbook(self) -> str:
+        """Name of the runbook that fits what is on the screen."""
+        return FITTING.get(self.ENTRY.name, NAMES[0])
 
     def question(self, call: Call, state: ConsoleState) -> Question | None:  # noqa: ARG002 - for subclasses
         """The question before a call in the screen's own words; None for the usual ones."""

@@ -26,6 +26,7 @@ from capctl.tui.cutover import (
 )
 from capctl.tui.messages import Call
 from capctl.tui.modals.step import StepDialog
+from capctl.tui.runbooks import STEPS
 from capctl.tui.screens.console import ConsoleScreen
 from capctl.tui.screens.index import entry_of
 from capctl.tui.state import ConsoleState
@@ -134,6 +135,11 @@ class CutoverScreen(ConsoleScreen):
     def why_idle(self, action: str, state: ConsoleState) -> str:
         """Going on may be somebody else's."""
         return why_not(REGISTRY[_following(state)], state, self) if action == "go_on" else ""
+
+    def runbook(self) -> str:
+        """That of the chosen step."""
+        chosen = self.query_one(CutoverSteps).chosen(self.room.state)
+        return STEPS.get(chosen.step.id, super().runbook()) if chosen else super().runbook()
 
     def question(self, call: Call, state: ConsoleState) -> Question | None:
         """Name the step, the environment, what it needs, and the way back."""

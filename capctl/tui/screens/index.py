@@ -75,7 +75,12 @@ SCREENS: Final = (
         "Cutover",
         "7",
         "cutover:CutoverScreen",
-        {"go_on": "go on", "cutover.rollback": "roll back", "cutover.report": "report"},
+        {
+            "go_on": "go on",
+            "rollout.rollback": "roll back",
+            "cutover.rollback": "roll back",
+            "cutover.report": "report",
+        },
     ),
 )
 """In the order of the tabs; the first one is shown at the start."""
