@@ -261,7 +261,7 @@ class ControlRoom(App[None]):
         call, now = event.call, self._ctx.clock.now()
         self._change(event.number, lambda run: run.ended(now, result=event.result))
         self.look_again()
-        is_question = call.dry_run or call.op.danger is Danger.READ
+        is_question = call.dry_run or call.op.danger is Danger.READ or call.op.id in self.console_screen.SHOWN
         if is_question and call.op.id not in self.console_screen.DRAWN:
             self.push_screen(answer_to(call, event.result))
 

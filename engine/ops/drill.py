@@ -39,12 +39,13 @@ def restore(
     return drill_restore(ctx, archive, identity, trust)
 
 
-@operation("drill.rotation", danger=Danger.WRITE, writes_document=True, rehearses=True)
+@operation("drill.rotation", danger=Danger.WRITE, key="o", writes_document=True, rehearses=True)
 def rotation(ctx: "EngineContext") -> "RotationDrill":
     """Rotate the response key on a copy of the registry while results are asked for; -o writes the report.
 
     From preparation to the old key's end, with a verifier and callers of its own; the live registry and its keys are
-    only read. The report is signed with the backup key. Exit code 3 when a caller was refused, or the old key was not.
+    only read. The report is signed with the backup key, and kept in drills/ of the state directory. Exit code 3 when a
+    caller was refused, or the old key was not.
     """
     from engine.ops.recovery import drill_rotation
 

@@ -177,10 +177,13 @@ def _noted(ctx: EngineContext, opened: recovery.OpenedBackup) -> Iterator[None]:
 
 
 def drill_rotation(ctx: EngineContext) -> RotationDrill:
-    """Run a rotation drill and sign its report. Raises as `recovery.drill_rotation`."""
+    """Run a rotation drill, sign its report and keep it. Raises as `recovery.drill_rotation` and `keep_report`."""
     signer = _signer(ctx)
     report = recovery.drill_rotation(ctx)
-    return RotationDrill(report, report.sealed(signer), signer.public_key.kid)
+    document = report.sealed(signer)
+    if not ctx.rehearsing:
+        recovery.keep_report(ctx.settings.drill_path, "rotation", report.started_at, document)
+    return RotationDrill(report, document, signer.public_key.kid)
 
 
 def _signer(ctx: EngineContext) -> Signer:

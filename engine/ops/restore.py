@@ -14,9 +14,7 @@ def restore(
     ctx: "EngineContext",
     *,
     archive: Annotated[str, Arg("The archive.", flags=("--from",), metavar="FILE", suggest="file")],
-    into: Annotated[
-        str, Arg("The state directory to make; it must be empty, or not there.", metavar="DIR", suggest="file")
-    ],
+    into: Annotated[str, Arg("The state directory to make, empty or not there.", metavar="DIR", suggest="file")],
     identity: Annotated[
         str,
         Arg(

@@ -26,6 +26,7 @@ from engine.ids import hash_bytes
 from engine.recovery.backup import no_policies, take_copy
 from engine.recovery.disk import told
 from engine.recovery.rehearsal import running_verifier
+from engine.recovery.reports import TYPES
 from engine.recovery.rotation_traffic import Caller, fetch_keys
 from engine.recovery.staging import staging
 from engine.settings import DEFAULT_ENVIRONMENT, Settings
@@ -41,7 +42,7 @@ from engine.verifier.auth import Scope
 if TYPE_CHECKING:
     from engine.trust.signer import Signer
 
-REPORT_TYPE: Final = "application/vnd.capctl.rotation-drill.v1+json"
+REPORT_TYPE: Final = TYPES["rotation"]
 """The payload type of a drill's signed report."""
 
 PURPOSE: Final = KeyPurpose.RESPONSE

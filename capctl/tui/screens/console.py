@@ -47,6 +47,8 @@ class ConsoleScreen(Screen[None]):
     """Widgets with keys of their own, for the help page."""
     DRAWN: ClassVar[frozenset[str]] = frozenset()
     """Reading operations whose answer the screen draws itself; other answers are shown in a dialog."""
+    SHOWN: ClassVar[frozenset[str]] = frozenset()
+    """Changing operations whose answer is shown in a dialog when they have ended, as that of a question is."""
     INSTEAD: ClassVar[Mapping[str, str]] = {}
     """What a key that works everywhere runs here instead: an operation that does the same and more."""
     SAMPLED: ClassVar[bool] = False

@@ -82,6 +82,20 @@ SCREENS: Final = (
             "cutover.report": "report",
         },
     ),
+    ScreenEntry(
+        "recovery",
+        "Recovery",
+        "8",
+        "recovery:RecoveryScreen",
+        {
+            "go_on": "next step",
+            "backup.create": "back up",
+            "drill.restore": "drill",
+            "backup.verify": "check",
+            "restore.run": "restore",
+            "drill.rotation": "key drill",
+        },
+    ),
 )
 """In the order of the tabs; the first one is shown at the start."""
 
