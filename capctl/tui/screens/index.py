@@ -88,12 +88,12 @@ SCREENS: Final = (
         "8",
         "recovery:RecoveryScreen",
         {
-            "go_on": "next step",
+            "go_on": "go on",
             "backup.create": "back up",
             "drill.restore": "drill",
             "backup.verify": "check",
-            "restore.run": "restore",
-            "drill.rotation": "key drill",
+            "restore.run": "",
+            "drill.rotation": "",
         },
     ),
 )

@@ -92,7 +92,7 @@ def _note(state: ConsoleState) -> str:
     look = look_of(state)
     if look is None or not look.backups:
         return ""
-    return f"{count(len(look.backups))}, newest first; up and down choose one"
+    return f"{count(len(look.backups))}, newest first; arrows choose, c checks, e restores elsewhere"
 
 
 def _line(backup: SeenBackup, now: datetime, width: int, *, chosen: bool) -> Content:
