@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from engine.clock import from_rfc3339, to_rfc3339
-from engine.cutover.steps import kind_of, step_ids
+from engine.cutover.steps import ENFORCE, kind_of, step_ids
 from engine.errors import Held, InvalidInput
 
 FORMAT: Final = "capctl-cutover/v1"
@@ -94,6 +94,13 @@ class Evening:
     begun_at: datetime
     steps: tuple[Step, ...]
     phase: Phase = Phase.OPEN
+    ir_hash: str = ""
+    """Of the policy when it was begun; empty where none was published."""
+
+    @property
+    def percents(self) -> tuple[str, ...]:
+        """The shares it goes through."""
+        return tuple(step.id.removeprefix(ENFORCE) for step in self.steps if step.id.startswith(ENFORCE))
 
     @property
     def current(self) -> Step | None:
@@ -124,6 +131,7 @@ class Evening:
             "canary_s": self.canary_s,
             "begun_by": self.begun_by,
             "begun_at": to_rfc3339(self.begun_at),
+            "ir_hash": self.ir_hash,
             "phase": self.phase.value,
             "steps": [step.to_json() for step in self.steps],
         }
@@ -146,11 +154,20 @@ class Evening:
 
 
 def begin(
-    id: str, *, env: str, target: str, policy_id: str, percents: Sequence[str], canary_s: int, actor: str, at: datetime
+    id: str,
+    *,
+    env: str,
+    target: str,
+    policy_id: str,
+    percents: Sequence[str],
+    canary_s: int,
+    actor: str,
+    at: datetime,
+    ir_hash: str = "",
 ) -> Evening:
     """A new evening, every step still to come."""
     steps = tuple(Step(step) for step in step_ids(percents))
-    return Evening(id, env, target, policy_id, canary_s, actor, at, steps)
+    return Evening(id, env, target, policy_id, canary_s, actor, at, steps, ir_hash=ir_hash)
 
 
 def say_go(evening: Evening, *, actor: str) -> Evening:

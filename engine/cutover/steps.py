@@ -24,6 +24,7 @@ class StepKind(NamedTuple):
 
 
 ENFORCE: Final = "enforce-"
+LOAD: Final = "load"
 REHEARSAL: Final = Path(__file__).with_name("rehearsal.yaml")
 """Values of a release that is rehearsed on this machine."""
 KINDS: Final = (
@@ -34,6 +35,13 @@ KINDS: Final = (
     StepKind("canary", "Canary", "canary watch", "clean for the whole time", "deploy rollback"),
     StepKind("enforce-0", "Enforce 0 %", "rollout start", "everything is measured, nothing enforced", ""),
     StepKind(ENFORCE, "Enforce {percent} %", "rollout promote", "the gate is open", "rollout rollback", needs_go=True),
+    StepKind(
+        LOAD,
+        "Spot load",
+        "load --rps 20",
+        "95 % answered in time, hardly any errors, while a share is enforced",
+        "rollout rollback",
+    ),
     StepKind("pilot", "SAP pilot", "pilot run", "every row written once and read back", "rollout rollback"),
     StepKind("drills", "Drills", "drill restore", "the restored copy is identical", "rollout rollback"),
     StepKind("sign-off", "Sign-off", "report", "a person says that it is done", "rollout rollback", needs_go=True),
@@ -42,9 +50,14 @@ KINDS: Final = (
 
 
 def step_ids(percents: Sequence[str]) -> tuple[str, ...]:
-    """The steps of an evening that goes through these percentages; the first is 0."""
-    shares = [f"{ENFORCE}{percent}" for percent in percents[1:]]
-    return tuple(step for kind in KINDS for step in (shares if kind.id == ENFORCE else [kind.id]))
+    """The steps of an evening that goes through these percentages; the first is 0.
+
+    The load is put on while the first share is enforced, so that everything is not enforced before that is known.
+    """
+    first, *rest = [f"{ENFORCE}{percent}" for percent in percents[1:]]
+    ids = [kind.id for kind in KINDS if kind.id != LOAD]
+    place = ids.index(ENFORCE)
+    return (*ids[:place], first, LOAD, *rest, *ids[place + 1 :])
 
 
 def kind_of(step: str) -> StepKind:

@@ -6,27 +6,33 @@ Every operation is run as a surface runs it, so each has its own intent and outc
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine.context import Progress
 from engine.cutover.plan import Evening, StepState
-from engine.cutover.steps import ENFORCE, REHEARSAL
+from engine.cutover.steps import ENFORCE, LOAD, REHEARSAL
 from engine.drift.report import Answer, GateReport
 from engine.errors import EngineError, Held, Refused, Unavailable
 from engine.ids import hash_bytes
 from engine.ops.catalogue import REGISTRY
 from engine.ops.run import run
 from engine.ops.view import rollout_service
+from engine.readiness import load_checklist
 from engine.rollout.plan import parse_percent, to_percent
 from engine.rollout.state import Phase
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
+    from engine.rollout.state import RolloutPlan
 
 LOOK_S: Final = 0.5
 """Between two looks at the gate."""
+LOAD_RPS: Final = 20.0
+LOAD_S: Final = 60
+"""How long the load lasts, and no shorter than so many requests as say something about a 95th percentile."""
+SHORTEST_LOAD_S: Final = 6
 UNDER_WAY: Final = (Phase.SHADOW, Phase.CANARY, Phase.PAUSED)
 DEMO: Final = "demo"
 
@@ -68,11 +74,24 @@ def carry_out(work: Work) -> Outcome:
     assert step is not None
     act = ACTS.get(step.id, _enforce)
     try:
+        _require_unchanged(work)
         return act(work)
     except (Held, Unavailable) as error:
         return Outcome(StepState.HELD, _told(error))
     except EngineError as error:
         return Outcome(StepState.FAILED, _told(error))
+
+
+def _require_unchanged(work: Work) -> None:
+    """What was tried so far was tried with the policy of the beginning. Raises Refused where there is another."""
+    published = work.ctx.store.published(work.evening.policy_id)
+    now = published.ir_hash if published else ""
+    if work.evening.ir_hash not in ("", now):
+        raise Refused(
+            "cutover.policy_changed",
+            f"{work.evening.policy_id} is another one than when this cutover was begun",
+            "Publish that one again, or roll back and begin anew: what was tried so far proves nothing for this one.",
+        )
 
 
 def baseline(work: Work) -> int | None:
@@ -101,17 +120,30 @@ def _preflight(work: Work) -> Outcome:
 
 
 def _review(work: Work) -> Outcome:
-    ctx = work.ctx
-    review = ctx.readiness
-    objections = (
-        review.objections(ctx.env, work.evening.policy_id, ctx.clock.now()) if review else ("nobody has signed",)
-    )
+    from engine.ops.review_rehearsal import waive_for_rehearsal
+
+    ctx, signed = work.ctx, "signed"
+    objections = _objections(work)
+    if objections and ctx.env == DEMO:
+        work.run("orr.check")
+        waived, items = waive_for_rehearsal(ctx, work.approver), len(load_checklist().items)
+        work.run("orr.sign", valid_days=1)
+        objections = _objections(work)
+        signed = f"signed for a rehearsal: {waived} of {items} items, which this machine cannot have, waived for a day"
     if not objections:
-        return Outcome(StepState.DONE, "signed, and the signature holds")
+        return Outcome(StepState.DONE, f"{signed}, and the signature holds")
     why = "; ".join(objections)
     if ctx.settings.is_production:
         return Outcome(StepState.HELD, f"not signed: {why}")
     return Outcome(StepState.DONE, f"not signed, not needed here: {why}")
+
+
+def _objections(work: Work) -> Sequence[str]:
+    """What speaks against the readiness signature; empty where it holds."""
+    review = work.ctx.readiness
+    if review is None:
+        return ("nobody has signed",)
+    return review.objections(work.ctx.env, work.evening.policy_id, work.ctx.clock.now())
 
 
 def _deploy(work: Work) -> Outcome:
@@ -183,13 +215,17 @@ def _enforce(work: Work) -> Outcome:
         state = ctx.store.rollout(policy)
         if state is None or state.phase is Phase.ROLLED_BACK:
             raise Refused("cutover.rolled_back", "The rollout was rolled back", "Find out why; then begin again.")
+        shares = shares_of(state.plan)
+        if shares[1:] != work.evening.percents[1:]:
+            told = f"The rollout goes through {', '.join(shares)} % by now, and this cutover does not"
+            raise Refused("cutover.plan_changed", told, "Roll back, then begin a cutover for that plan.")
         if state.basis_points >= wanted:
             return Outcome(StepState.DONE, f"{to_percent(state.basis_points)} % is enforced since the gate was open")
         gate = service.gate(policy)
         if gate.answer is Answer.CLOSED:
             return Outcome(StepState.FAILED, f"the gate is closed: {_reasons(gate)}")
         if gate.answer is Answer.OPEN:
-            return _promote(work, _reasons(gate))
+            return _promote(work, state.revision, _reasons(gate))
         waited_s = ctx.clock.monotonic() - began
         if waited_s > work.patience_s:
             return Outcome(StepState.HELD, f"the gate holds for {waited_s:.0f} s: {_reasons(gate)}")
@@ -203,11 +239,32 @@ def _reasons(gate: GateReport) -> str:
     return f"{gate.mismatches} of {gate.n} requests drifted" if gate.answer is Answer.OPEN else " ".join(deciding)
 
 
-def _promote(work: Work, why: str) -> Outcome:
+def shares_of(plan: RolloutPlan) -> tuple[str, ...]:
+    """The percentages of a rollout plan, as the steps of an evening are named for."""
+    return tuple(f"{to_percent(step.basis_points):g}" for step in plan.steps)
+
+
+def _promote(work: Work, revision: int, why: str) -> Outcome:
+    """Go up from the revision that was looked at: somebody else's promotion must not become two steps up."""
     changed = work.run(
-        "rollout.promote", policy=work.evening.policy_id, reason=f"cutover {work.evening.id}", approver=work.approver
+        "rollout.promote",
+        policy=work.evening.policy_id,
+        reason=f"cutover {work.evening.id}",
+        approver=work.approver,
+        if_revision=revision,
     )
     return Outcome(StepState.DONE, f"{to_percent(changed.rollout.basis_points)} % is enforced: {why}")
+
+
+def _load(work: Work) -> Outcome:
+    """The objective under load, while a share is enforced; short where the canary is."""
+    duration_s = min(LOAD_S, max(SHORTEST_LOAD_S, work.evening.canary_s))
+    report = work.run("load.run", rps=LOAD_RPS, duration=f"{duration_s}s", policy=work.evening.policy_id)
+    state = work.ctx.store.rollout(work.evening.policy_id)
+    share = f"{to_percent(state.basis_points):g} % enforced" if state else "nothing enforced"
+    times = ", ".join(f"{name} {report.latency_s[name] * 1000:.0f} ms" for name in ("p50", "p95", "p99"))
+    what = f"{report.due} requests at {LOAD_RPS:g}/s, {share}: {times}, {report.failed} failed"
+    return _of(report.answer, "; ".join((what, *report.misses, *report.doubts)))
 
 
 def _pilot(work: Work) -> Outcome:
@@ -243,6 +300,7 @@ ACTS: Final[dict[str, Callable[[Work], Outcome]]] = {
     "smoke": _smoke,
     "canary": _canary,
     "enforce-0": _start,
+    LOAD: _load,
     "pilot": _pilot,
     "drills": _drills,
     "sign-off": _sign_off,

@@ -13,11 +13,10 @@ from engine.ops.cutover_drive import Driver, drive
 from engine.ops.cutover_kept import commit, end_rolled_back, latest, read_evening, require_stored
 from engine.ops.cutover_lease import held_lease
 from engine.ops.cutover_record import record_path
-from engine.ops.cutover_steps import DEMO, lead_callers
+from engine.ops.cutover_steps import DEMO, lead_callers, shares_of
 from engine.ops.results.cutover import CutoverShown
 from engine.ops.target import policy_id
 from engine.ops.view import rollback_service
-from engine.rollout.plan import to_percent
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
@@ -70,6 +69,7 @@ def begin_evening(
 
 def _begun(ctx: EngineContext, target: str, policy: str, canary_s: int) -> Evening:
     """A new evening, of which nothing is kept yet."""
+    published = ctx.store.published(policy)
     return begin(
         f"{ctx.clock.now():%Y%m%d_%H%M%S}_{ctx.random_bytes(3).hex()}",
         env=ctx.env,
@@ -79,6 +79,7 @@ def _begun(ctx: EngineContext, target: str, policy: str, canary_s: int) -> Eveni
         canary_s=canary_s,
         actor=ctx.store.pseudonym(ctx.actor),
         at=ctx.clock.now(),
+        ir_hash=published.ir_hash if published else "",
     )
 
 
@@ -138,7 +139,7 @@ def percents_of(ctx: EngineContext, policy: str) -> tuple[str, ...]:
     state = ctx.store.rollout(policy)
     if ctx.env == DEMO or state is None:
         return PERCENTS
-    return tuple(f"{to_percent(step.basis_points):g}" for step in state.plan.steps)
+    return shares_of(state.plan)
 
 
 @contextmanager

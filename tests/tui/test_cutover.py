@@ -146,7 +146,7 @@ async def test_a_whole_evening_with_one_key_at_80x24(opened: Open, world: World)
         assert "Sign-off: go or no-go?" in text_of(app)
         await press(pilot, "g", "y")
         assert "○  DONE" in text_of(app)
-        assert "All 11 steps done, signed off by oncall" in text_of(app)
+        assert "All 12 steps done, signed off by oncall" in text_of(app)
         assert f"evening-{world.evening().id}.html" in text_of(app)
 
 
@@ -221,7 +221,7 @@ async def test_two_people_see_each_other_and_one_drives(opened: Open, world: Wor
         world.clock.advance(3)
         app.look_again()
         await press(pilot, "g")
-        assert "RUNNING 3 of 11" in text_of(app)
+        assert "RUNNING 3 of 12" in text_of(app)
         assert "second is at Deploy for 3 s" in text_of(app)
         assert "second drives, heard 3 s ago" in text_of(app)
         assert not isinstance(app.screen, ConfirmDialog)
@@ -294,7 +294,7 @@ async def test_the_evidence_of_a_step_is_looked_at(opened: Open, world: World) -
         await press(pilot, "7", "g", "y", "g", "y", "up", "up", "enter")
         assert isinstance(app.screen, StepDialog)
         shown = text_of(app)
-        assert "Step 5 of 11: Canary" in shown
+        assert "Step 5 of 12: Canary" in shown
         assert "proof of canary" in shown
         assert "capctl canary watch" in shown
         await press(pilot, "escape")
@@ -325,12 +325,12 @@ async def test_what_happens_right_now_stands_in_its_step(opened: Open, monkeypat
         cutover_scenes.begin(app, *cutover_scenes.CANARY)
         await settled(pilot)
         shown = text_of(app)
-        assert "RUNNING 5 of 11" in shown
+        assert "RUNNING 5 of 12" in shown
         assert "Canary: 312 of 900 s clean" in shown
         assert "━ 312 of 900" not in shown
         assert "─ 312 of 900" in shown
         assert "oncall drives, this console" in shown
-        app.post_message(cutover_scenes.told(Progress("enforce-25", 7, 11, output="enforce-25 ...")))
+        app.post_message(cutover_scenes.told(Progress("enforce-25", 7, 12, output="enforce-25 ...")))
         app.post_message(cutover_scenes.told(Progress("enforce-25", 12, None, "489 more clean ones needed")))
         await press(pilot, "g")
         assert "Enforce 25 %: waiting for the gate, 12 s" in text_of(app)
@@ -376,7 +376,7 @@ async def test_a_registry_that_is_silent_makes_the_screen_stale(opened: Open, mo
 
 async def test_production_wants_its_name_and_a_second_person(opened: Open, monkeypatch: Patch) -> None:
     """A go in production is typed, and the last share names who approves it; n is still enough for no."""
-    cutover_scenes.seen(monkeypatch, lambda: cutover_scenes.look(cutover_scenes.evening(7, env="prod")))
+    cutover_scenes.seen(monkeypatch, lambda: cutover_scenes.look(cutover_scenes.evening(8, env="prod")))
     ran: list[dict[str, Any]] = []
     monkeypatch.setattr("capctl.tui.runner.run", lambda op, ctx, **arguments: ran.append(arguments))
     async with opened(scenes.hold, ctx=scenes.context(env="prod")) as (app, pilot):
