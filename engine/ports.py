@@ -430,6 +430,14 @@ class AuditLog(Protocol):
         """The stored lines as they are, newest first."""
         ...
 
+    def audit_numbered(self, *, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The stored lines with the numbers they are stored under, oldest first; a few pages of them cost little."""
+        ...
+
+    def audit_numbered_back(self, *, before: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """The same newest first: those before a number, or all."""
+        ...
+
     def audit_head(self) -> ChainHead:
         """Where the chain ends, kept apart from its lines."""
         ...

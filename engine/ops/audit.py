@@ -19,14 +19,19 @@ def show(
     action: Annotated[str, Arg("Only this operation: rollout.promote, or rollout for all of them.")] = "",
     actor: Annotated[str, Arg("Only what this person did; a name or a pseudonym.", metavar="NAME")] = "",
     outcome: Annotated[str | None, Arg("Only this outcome.", choices=("intent", "done", "refused", "failed"))] = None,
+    object: Annotated[
+        str,
+        Arg("Only what was done to this: the id of a policy or a run, or how a hash or key id begins.", metavar="ID"),
+    ] = "",
     since: Annotated[str, Arg(f"Only from this time on ({TIME}).", metavar="TIME")] = "",
     until: Annotated[str, Arg(f"Only before this time ({TIME}).", metavar="TIME")] = "",
+    before: Annotated[int, Arg("Only records before this number: a page further back.", metavar="SEQ")] = 0,
     limit: Annotated[int, Arg("The latest so many; 0 for all.", metavar="N")] = 50,
 ) -> "Trail":
     """Show the audit trail, newest first, with names and reasons where this registry knows them."""
     from engine.ops.trail import Filter, read_trail
 
-    return read_trail(ctx, Filter.of(action, actor, outcome or "", since, until), limit)
+    return read_trail(ctx, Filter.of(action, actor, outcome or "", since, until, object=object), limit, before=before)
 
 
 @operation("audit.verify")

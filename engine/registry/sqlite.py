@@ -251,23 +251,29 @@ class SqliteStore(SqliteKeys, SqliteCutovers):
             return audit_log.append(connection, event, at=at)
 
     def audit_lines(self, *, after: int = 0) -> Iterator[bytes]:
+        return (line for _, line in self.audit_numbered(after=after))
+
+    def audit_lines_back(self) -> Iterator[bytes]:
+        return (line for _, line in self.audit_numbered_back())
+
+    def audit_numbered(self, *, after: int = 0) -> Iterator[tuple[int, bytes]]:
         seq = after
         while True:
             with self._reading() as connection:
                 page = audit_log.page(connection, after=seq)
             if not page:
                 return
-            yield from (line for _, line in page)
+            yield from page
             seq = page[-1][0]
 
-    def audit_lines_back(self) -> Iterator[bytes]:
-        seq = audit_log.LAST
+    def audit_numbered_back(self, *, before: int | None = None) -> Iterator[tuple[int, bytes]]:
+        seq = audit_log.LAST if before is None else before
         while True:
             with self._reading() as connection:
                 page = audit_log.page_back(connection, before=seq)
             if not page:
                 return
-            yield from (line for _, line in page)
+            yield from page
             seq = page[-1][0]
 
     def audit_head(self) -> ChainHead:

@@ -26,7 +26,8 @@ def trail(result: Trail) -> Iterator[Block]:
     yield Table(["seq", "at", "actor", "action", "outcome", "about"], rows)
     if result.is_cut:
         yield Gap()
-        yield Line("There are older records that match: raise --limit.", Tone.FAINT)
+        oldest = result.records[-1].record.seq
+        yield Line(f"Older records match as well: raise --limit, or go on with --before {oldest}.", Tone.FAINT)
 
 
 def _row(shown: ShownRecord) -> list[Cell]:
