@@ -13,6 +13,7 @@ from capctl.tui.wording import age, count, duration
 from engine.context import Progress
 from engine.cutover.plan import Evening, Phase, Step, StepState
 from engine.cutover.steps import ENFORCE, StepKind, kind_of
+from engine.drift.gate import Answer
 from engine.ops.cutover_lease import STALE_S
 from engine.ops.results.cutover import CutoverLook, CutoverReport, CutoverShown
 
@@ -141,8 +142,11 @@ def rows_of(state: ConsoleState) -> tuple[Row, ...]:
     live = _live(state, tuple(step.id for step in steps))
     found = []
     for number, step in enumerate(steps, 1):
-        told = live.told if live and live.step == step.id else None
-        mark = MARKS[StepState.RUNNING] if live and live.step == step.id else _mark(step, evening, state)
+        told = live.told if live and live.place == number - 1 else None
+        # A run is ahead of the last look at the plan: it goes on only after a step that is done.
+        is_passed = live is not None and number <= live.place
+        mark = MARKS[StepState.DONE] if is_passed else _mark(step, evening, state)
+        mark = MARKS[StepState.RUNNING] if live and live.place == number - 1 else mark
         found.append(Row(number, step, kind_of(step.id), mark, told))
     return tuple(found)
 
@@ -160,13 +164,16 @@ def needs_approver(step: Step, state: ConsoleState) -> bool:
     return [step.id] == last
 
 
-def told_in_words(title: str, told: Progress) -> str:
-    """How far a step is, in half a line."""
-    where = "" if told.step.startswith((CANARY, ENFORCE)) else f" {told.step}"
+def told_in_words(row: Row) -> str:
+    """What a step does now and how far it is, in half a line."""
+    title, told = row.kind.title, row.told
+    if told is None:
+        return f"{title}: {row.kind.command}"
+    if told.step.startswith(ENFORCE):
+        return f"{title}: waiting for the gate, {duration(told.done)}"
+    where = "" if told.step == row.step.id else f" {told.step}"
     unit = " s clean" if told.step == CANARY else ""
     figures = f" {count(told.done)} of {count(told.total)}{unit}" if told.total else ""
-    if told.step.startswith(ENFORCE):
-        figures = f" waiting for the gate, {duration(told.done)}"
     return f"{title}:{where}{figures}" if where or figures else f"{title}: {told.message}"
 
 
@@ -226,7 +233,8 @@ def driver_line(state: ConsoleState) -> str:
 class _Live(NamedTuple):
     """The step that this console does now."""
 
-    step: str
+    place: int
+    """Counted from 0."""
     told: Progress | None
 
 
@@ -237,7 +245,7 @@ def _live(state: ConsoleState, ids: tuple[str, ...]) -> _Live | None:
         return None
     told = run.current
     # What has output tells of the plan, or repeats what a tool printed; the rest says how far the step itself is.
-    return _Live(begun[-1], told if told and not told.output else None)
+    return _Live(ids.index(begun[-1]), told if told and not told.output else None)
 
 
 def _mark(step: Step, evening: Evening | None, state: ConsoleState) -> Mark:
@@ -257,10 +265,9 @@ def _running_here(state: ConsoleState) -> Headline:
     if doing is None or driver is None:
         waits = f"Waiting until {driver.name} is silent for {STALE_S:.0f} s" if driver and not driver.is_here else ""
         return Headline("RUNNING", "…", "hold", waits or "Starting", "Somebody who is still at it keeps it.")
-    title = told_in_words(doing.kind.title, doing.told) if doing.told else f"{doing.kind.title}: {doing.kind.command}"
     why = doing.told.message if doing.told else ""
-    safe = "b stops enforcing at once. Leaving the console cuts it off; g goes on, here or elsewhere."
-    return Headline(f"RUNNING {doing.number} of {len(rows)}", "…", "hold", title, why or safe)
+    safe = "It goes on by itself until it needs you; b rolls back. Whoever leaves now cuts it off, and g goes on."
+    return Headline(f"RUNNING {doing.number} of {len(rows)}", "…", "hold", told_in_words(doing), why or safe)
 
 
 def _standing(evening: Evening, state: ConsoleState) -> Headline:
@@ -283,7 +290,8 @@ def _standing(evening: Evening, state: ConsoleState) -> Headline:
 
 def _before_go(kind: StepKind, state: ConsoleState) -> str:
     if kind.id.startswith(ENFORCE):
-        return f"{gate_line(state)}. It waits for the gate."
+        waits = "" if state.answer is Answer.OPEN else " It waits for the gate."
+        return f"{gate_line(state)}.{waits}"
     return f"It needs: {kind.proof}. Way back: {f'capctl {kind.way_back}' if kind.way_back else 'b'}."
 
 

@@ -35,7 +35,6 @@ SHOWED: Final = {
     "enforce-0": "everything is measured, nothing is enforced",
     "enforce-25": "25 % is enforced: 0 of 901 requests drifted",
     "load": "1,200 requests at 20/s, p95 31 ms, 0 errors",
-    "enforce-100": "100 % is enforced: 0 of 901 requests drifted",
     "pilot": f"50/50 written, 0 duplicates, run RUN_{ID}",
     "drills": "restored in 412 ms, recovery point 3 s; report sha3-256:9f02be15",
     "sign-off": "signed off by oncall",

@@ -38,7 +38,8 @@ from capctl.tui.widgets.cutover_history import CutoverHistory
 from capctl.tui.widgets.cutover_steps import CutoverSteps
 from capctl.tui.widgets.drift_panel import DriftPanel
 from capctl.tui.wording import duration, rollout_share
-from engine.cutover.steps import kind_of
+from engine.cutover.plan import Step, StepState
+from engine.cutover.steps import ENFORCE, kind_of
 from engine.ops.catalogue import REGISTRY
 from engine.ops.spec import Operation
 from engine.rollout.state import Phase
@@ -205,11 +206,20 @@ def _about_going_on(call: Call, state: ConsoleState) -> Question | None:
     return Question(
         title=f"{kind.title}: {'go or no-go' if asked else 'go on'} in {environment(state.env)}?",
         consequence=f"It needs: {kind.proof}. Way back: {way_back}.",
-        evidence=gate_line(state) if step.id.startswith("enforce") else "What was done is not done again.",
+        evidence=gate_line(state) if step.id.startswith(ENFORCE) else _before(step, state),
         verb="Go" if asked else "Go on",
         fields=(*(approver if state.env == PRODUCTION else ()), *_typed(state)) if asked else (),
         grave=state.env == PRODUCTION,
     )
+
+
+def _before(step: Step, state: ConsoleState) -> str:
+    """What the step before showed."""
+    rows = rows_of(state)
+    place = next(place for place, row in enumerate(rows) if row.step.id == step.id)
+    if place == 0 or step.state is not StepState.WAITING:
+        return "What was done is not done again."
+    return f"{rows[place - 1].kind.title}: {rows[place - 1].step.evidence}."
 
 
 def _about_going_back(state: ConsoleState) -> Question:

@@ -69,7 +69,7 @@ def _showed(chosen: Row) -> str:
 
 def _standing(chosen: Row, state: ConsoleState, zone: tzinfo | None) -> str:
     step, word = chosen.step, f"{chosen.mark.glyph} {chosen.mark.word}"
-    if step.at is None:
+    if step.at is None or chosen.told:
         return word
     ago = duration((state.now - step.at).total_seconds())
     again = f", attempt {step.attempts}" if step.attempts > 1 else ""
