@@ -57,13 +57,16 @@ STEPS: Final = {
         "keys.init", "Make the key", "A first key is made, and signs from now on.", "Keys that are there stay."
     ),
     "prepare": NextStep(
-        "keys.prepare", "Prepare", "A new key is made and tried out. Nobody accepts it yet.", "a gives it up again."
+        "keys.prepare",
+        "Prepare",
+        "A new key is made and tried out. Nobody accepts it yet.",
+        "Until the switch, a gives it up.",
     ),
     "dual-accept": NextStep(
         "keys.dual_accept",
         "Accept both",
         "The new key is published: old and new are accepted, the old one signs.",
-        "a gives it up again.",
+        "Until the switch, a gives it up.",
     ),
     "switch": NextStep(
         "keys.switch",
@@ -155,8 +158,10 @@ def _standing(rotation: RotationStatus, state: ConsoleState) -> Headline:
     if rotation.missing:
         waits = [wait_s(needed, state) for needed in rotation.missing]
         known = [wait for wait in waits if wait is not None]
-        left = f" for another {duration(max(known))}" if known and len(known) == len(waits) else ""
-        return Headline(word, "…", "hold", f"Wait{left}: not yet time to {step.verb.lower()}", _missing(rotation))
+        if known and len(known) == len(waits):
+            title = f"Wait {duration(max(known))}, then g goes on: {step.verb.lower()}"
+            return Headline(word, "…", "hold", title, f"Nothing else is to be done. Missing: {_names(rotation)}.")
+        return Headline(word, "…", "hold", f"Not yet time to {step.verb.lower()}", _missing(rotation))
     if rotation.phase == "revoked":
         title = f"A key was revoked ({rotation.reason}); another one signs"
         return Headline(word, "■", "closed", title, "Nothing it ever signed is accepted. g begins a rotation.")
@@ -175,6 +180,10 @@ def _ended(rotation: RotationStatus) -> Headline:
         return Headline("DONE", "○", "open", title, "g would begin the next rotation.")
     left = duration((end - rotation.at).total_seconds())
     return Headline("ENDING", "…", "hold", f"The old key is accepted for another {left}", "Nothing is left to do.")
+
+
+def _names(rotation: RotationStatus) -> str:
+    return "; ".join(needed.text for needed in rotation.missing)
 
 
 def _missing(rotation: RotationStatus) -> str:

@@ -2,88 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-from textual.pilot import Pilot
-
-from capctl.tui.app import ControlRoom
 from capctl.tui.modals.confirm import ConfirmDialog
 from capctl.tui.widgets.keys_accepted import KeysAccepted
 from capctl.tui.widgets.keys_phases import KeysPhases
-from engine.bootstrap import open_context
-from engine.clock import ManualClock
-from engine.context import EngineContext
-from engine.demo.seed import furnish
 from engine.ops import keyring
-from engine.ports import ReplicaKeys
-from engine.settings import Settings
 from tests.tui import scenes
 from tests.tui.conftest import Opened, text_of, toasts
+from tests.tui.trust_world import World, press, settled, world
+
+__all__ = ["world"]
 
 Open = Callable[..., Opened]
-
-
-class World:
-    """A registry with keys, an operator, a verifier that reports, and the clock they share."""
-
-    def __init__(self, folder: Path) -> None:
-        numbers = iter(range(1, 100_000))
-        settings = replace(Settings(), env="demo", state_dir=folder / "state", poll_interval_s=5.0)
-        self.clock = ManualClock(scenes.NOW)
-        self._opened: list[EngineContext] = []
-
-        def opened() -> EngineContext:
-            ctx = open_context(
-                settings,
-                actor="oncall",
-                clock=self.clock,
-                random_bytes=lambda count: next(numbers).to_bytes(count, "big"),
-            )
-            self._opened.append(ctx)
-            return ctx
-
-        self.ctx = opened()
-        furnish(self.ctx)
-        keyring.initialise(self.ctx, None)
-
-    def wait(self, app: ControlRoom, seconds: float) -> None:
-        """Let time pass; the verifier says that it has caught up, and the screen looks again."""
-        self.clock.advance(seconds)
-        version = self.ctx.store.keyring_version()
-        self.ctx.store.report_keys(ReplicaKeys("verifier-1", version, self.clock.now()))
-        app.look_again()
-
-    def phase(self, purpose: str = "response") -> str:
-        """What the engine says."""
-        return keyring.status(self.ctx, purpose).phase
-
-    def close(self) -> None:
-        """Close what was opened."""
-        for ctx in self._opened:
-            ctx.close()
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.close()
-
-
-async def settled(pilot: Pilot[None]) -> None:
-    """Let messages arrive that were caused by messages."""
-    for _ in range(8):
-        await pilot.pause()
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys one after the other."""
-    for key in keys:
-        await pilot.press(key)
-        await settled(pilot)
 
 
 async def test_a_whole_rotation_with_one_key_at_80x24(opened: Open, world: World) -> None:
@@ -102,7 +34,7 @@ async def test_a_whole_rotation_with_one_key_at_80x24(opened: Open, world: World
         assert "no verifier has reported" in text_of(app)
         world.wait(app, 60)
         await settled(pilot)
-        assert "Wait for another 5 min" in text_of(app)
+        assert "Wait 5 min, then g goes on: switch" in text_of(app)
         world.wait(app, 301)
         await settled(pilot)
         await press(pilot, "g", "y")

@@ -60,8 +60,8 @@ class KeysScreen(ConsoleScreen):
     def body(self) -> ComposeResult:
         """Lay out the panels."""
         yield KeysAnswer(id="answer")
-        yield KeysPhases(id="phases")
         with Container(id="findings"):
+            yield KeysPhases(id="phases")
             yield KeysNeeds(id="needs")
             yield KeysAccepted(id="accepted")
             yield KeysHistory(id="history")

@@ -18,7 +18,7 @@ from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import clock_time, duration
 from engine.ops.results.keys import ShownKey
 
-SHORT: Final = 10
+SHORT: Final = 8
 """Letters of a key id that tell two keys apart by eye."""
 
 ROLES: Final = {
@@ -99,7 +99,7 @@ def _line(key: ShownKey, now: datetime, zone: tzinfo | None, *, chosen: bool) ->
         Content.styled(f"{glyph} {word:<9}", f"bold {tone}"),
         cell(key.kid[:SHORT] + "…", SHORT + 2, "bold" if chosen or key.signs else ""),
         cell(ROLES[key.status], 18, "bold" if key.signs else ""),
-        cell(_until(key, now, zone), 28),
+        cell(_until(key, now, zone), 27),
         Content.styled(f"{duration((now - key.not_before).total_seconds())} old", "$muted"),
     )
 

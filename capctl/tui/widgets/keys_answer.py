@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.geometry import Size
 
 from capctl.tui.headline import BADGE_WIDTH, draw_headline, texts_of
-from capctl.tui.keys import SIGNED, keys_headline, look_of
+from capctl.tui.keys import keys_headline, look_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import age, duration
@@ -30,9 +30,8 @@ def _keyring_line(state: ConsoleState) -> Content:
     look = look_of(state)
     if look is None:
         return Content("")
-    keys = look.keys
-    told = f"signs {SIGNED[look.purpose]}"
+    keys, seen = look.keys, age(state.reading("keys").age_s(state.monotonic_s))
+    told = f"seen {seen} ago"
     if keys.expires is not None:
-        told += f" · keyring {keys.version} for {duration((keys.expires - state.now).total_seconds())}"
-    seen = age(state.reading("keys").age_s(state.monotonic_s))
-    return Content.styled(f"{told} · seen {seen} ago", "$muted")
+        told += f" · keyring {keys.version} for another {duration((keys.expires - state.now).total_seconds())}"
+    return Content.styled(told, "$muted")

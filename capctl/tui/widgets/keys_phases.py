@@ -8,7 +8,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from capctl.tui.drawing import cell, heading, page, row
-from capctl.tui.keys import LINE, PURPOSES, look_of
+from capctl.tui.keys import LINE, PURPOSES, SIGNED, look_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 
@@ -37,7 +37,8 @@ class KeysPhases(Panel):
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw a heading and the lines."""
         look = look_of(state)
-        lines = [heading("Rotations", "left and right choose one", size.width)]
+        signs = f"the {look.purpose} key signs {SIGNED[look.purpose]}; " if look else ""
+        lines = [heading("Rotations", f"{signs}left, right: another", size.width)]
         if look is not None:
             lines += [_line(name, look.phases.get(name, ""), chosen=name == look.purpose) for name in PURPOSES]
         return page([line.truncate(size.width, ellipsis=True) for line in lines])
