@@ -94,12 +94,10 @@ class Evening:
     begun_at: datetime
     steps: tuple[Step, ...]
     phase: Phase = Phase.OPEN
-    ir_hash: str = ""
-    """Of the policy when it was begun; empty where none was published."""
 
     @property
     def percents(self) -> tuple[str, ...]:
-        """The shares it goes through."""
+        """The shares it goes through, from nothing to everything."""
         return tuple(step.id.removeprefix(ENFORCE) for step in self.steps if step.id.startswith(ENFORCE))
 
     @property
@@ -131,7 +129,6 @@ class Evening:
             "canary_s": self.canary_s,
             "begun_by": self.begun_by,
             "begun_at": to_rfc3339(self.begun_at),
-            "ir_hash": self.ir_hash,
             "phase": self.phase.value,
             "steps": [step.to_json() for step in self.steps],
         }
@@ -154,20 +151,11 @@ class Evening:
 
 
 def begin(
-    id: str,
-    *,
-    env: str,
-    target: str,
-    policy_id: str,
-    percents: Sequence[str],
-    canary_s: int,
-    actor: str,
-    at: datetime,
-    ir_hash: str = "",
+    id: str, *, env: str, target: str, policy_id: str, percents: Sequence[str], canary_s: int, actor: str, at: datetime
 ) -> Evening:
     """A new evening, every step still to come."""
     steps = tuple(Step(step) for step in step_ids(percents))
-    return Evening(id, env, target, policy_id, canary_s, actor, at, steps, ir_hash=ir_hash)
+    return Evening(id, env, target, policy_id, canary_s, actor, at, steps)
 
 
 def say_go(evening: Evening, *, actor: str) -> Evening:

@@ -69,7 +69,6 @@ def begin_evening(
 
 def _begun(ctx: EngineContext, target: str, policy: str, canary_s: int) -> Evening:
     """A new evening, of which nothing is kept yet."""
-    published = ctx.store.published(policy)
     return begin(
         f"{ctx.clock.now():%Y%m%d_%H%M%S}_{ctx.random_bytes(3).hex()}",
         env=ctx.env,
@@ -79,7 +78,6 @@ def _begun(ctx: EngineContext, target: str, policy: str, canary_s: int) -> Eveni
         canary_s=canary_s,
         actor=ctx.store.pseudonym(ctx.actor),
         at=ctx.clock.now(),
-        ir_hash=published.ir_hash if published else "",
     )
 
 
