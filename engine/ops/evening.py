@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.cutover.durations import read_duration
@@ -26,7 +27,7 @@ CANARY: Final = {True: "10s", False: "15m"}
 """How long a canary must be clean where nobody says it: in the demonstration, and elsewhere."""
 
 
-def show(ctx: EngineContext, *, taken_back: str = "") -> CutoverShown:
+def show(ctx: EngineContext) -> CutoverShown:
     """Where the environment's cutover stands, and who works on it."""
     evening = latest(ctx)
     lease = ctx.store.cutover_lease(ctx.env)
@@ -35,7 +36,7 @@ def show(ctx: EngineContext, *, taken_back: str = "") -> CutoverShown:
     names = {actor: ctx.store.actor_name(actor) for actor in actors if actor}
     path = record_path(ctx, evening) if evening else None
     record = path.name if path and path.exists() else ""
-    return CutoverShown(ctx.env, ctx.clock.now(), evening, lease, names, record, taken_back)
+    return CutoverShown(ctx.env, ctx.clock.now(), evening, lease, names, record)
 
 
 def begin_evening(
@@ -112,7 +113,7 @@ def take_back(ctx: EngineContext, policy: str | None, reason: str) -> CutoverSho
         raise Unavailable(unreadable.code, f"Nothing is enforced; but: {unreadable.message}", unreadable.hint)
     ended = evening is not None and end_rolled_back(ctx)
     taken_back = f"capctl deploy rollback --target {evening.target} --env {ctx.env}" if evening and ended else ""
-    return show(ctx, taken_back=taken_back)
+    return replace(show(ctx), taken_back=taken_back, answers_rollback=True)
 
 
 def _latest_if_readable(ctx: EngineContext) -> tuple[Evening | None, EngineError | None]:

@@ -30,6 +30,8 @@ class CutoverShown:
     """Name of the record in the state directory's `cutover` folder, once it is written."""
     taken_back: str = ""
     """What else a rollback leads to: the command that takes the deployment back."""
+    answers_rollback: bool = False
+    """Whether somebody asked to go back, and has got it."""
 
     @property
     def next_step(self) -> str:
@@ -49,7 +51,12 @@ class CutoverShown:
 
     @property
     def answer(self) -> Literal["yes", "no", "hold"]:
-        """Yes when it is done, no when a step failed or it was rolled back, hold while it is open."""
+        """Yes when it is done, no when a step failed or it was rolled back, hold while it is open.
+
+        For whoever asked to go back it is a yes.
+        """
+        if self.answers_rollback:
+            return "yes"
         if self.evening is None:
             return "hold"
         if self.evening.phase is Phase.DONE:
