@@ -15,7 +15,10 @@ NAMES: Final = ("rollout", "rollback", "incident", "auth_mtls", "cache_flush", "
 @operation("runbook.show", command="runbook")
 def show(
     ctx: "EngineContext",  # noqa: ARG001 - a runbook is the same in every environment
-    name: Annotated[str, Arg("Which one; all of them in a line each without it.", positional=True, choices=NAMES)] = "",
+    name: Annotated[
+        str | None,
+        Arg("Which one; all of them in a line each without it.", positional=True, choices=NAMES, metavar="NAME"),
+    ] = None,
 ) -> "Runbooks":
     """Show a runbook: what to type, in which order, and what it must come to.
 
@@ -23,4 +26,4 @@ def show(
     """
     from engine.ops.runbook_shelf import read_runbooks
 
-    return read_runbooks(name)
+    return read_runbooks(name or "")
