@@ -230,7 +230,8 @@ class ControlRoom(App[None]):
         except EngineError as error:
             self.say(error.hint, title=error.message, severity="error")
             return
-        self._ask(replace(prepared(call.op, self.state, call.arguments), dry_run=call.dry_run))
+        meant_so = prepared(call.op, self.state, call.arguments)
+        self._ask(replace(meant_so, dry_run=call.dry_run, document_file=call.document_file))
 
     @on(PercentProposed)
     def ask_for_percent(self, event: PercentProposed) -> None:
@@ -262,7 +263,7 @@ class ControlRoom(App[None]):
         self._change(event.number, lambda run: run.ended(now, result=event.result))
         self.look_again()
         is_question = call.dry_run or call.op.danger is Danger.READ or call.op.id in self.console_screen.SHOWN
-        if is_question and call.op.id not in self.console_screen.DRAWN:
+        if is_question and not self.console_screen.draws(call):
             self.push_screen(answer_to(call, event.result))
 
     @on(OperationFailed)

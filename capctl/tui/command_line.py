@@ -18,6 +18,8 @@ from engine.ops.spec import Danger, Operation, Param
 PROGRAM = "capctl"
 DRY_RUN = "--dry-run"
 """Option of every command that changes something: do everything, keep nothing."""
+OUT = ("-o", "--out")
+"""Option of every command that makes a document: the file it is written to."""
 _SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
@@ -40,7 +42,7 @@ def parse(line: str, registry: Mapping[str, Operation]) -> Call:
     op = _find(words, registry)
     reading = _Reading(op)
     reading.read(words[len(op.command) :])
-    return Call(op, reading.values, dry_run=reading.dry_run)
+    return Call(op, reading.values, dry_run=reading.dry_run, document_file=reading.document_file)
 
 
 def spell(call: Call, *, env: str = "") -> str:
@@ -51,6 +53,8 @@ def spell(call: Call, *, env: str = "") -> str:
         env: Its environment, for a line that is taken to another shell.
     """
     line = as_command_line(call.op, dict(call.arguments), env=env)
+    if call.document_file:
+        line = f"{line} {OUT[0]} {shlex.quote(call.document_file)}"
     return f"{line} {DRY_RUN}" if call.dry_run else line
 
 
@@ -96,6 +100,7 @@ class _Reading:
         self._options = dict(_spellings(op))
         self.values: dict[str, Any] = {}
         self.dry_run = False
+        self.document_file = ""
 
     def read(self, words: Sequence[str]) -> None:
         """Read every word after the command."""
@@ -104,7 +109,7 @@ class _Reading:
             if word == "--":
                 for late in rest:
                     self._positional(late)
-            elif word.startswith("--") or word in self._options:
+            elif word.startswith("--") or word in self._options or (word in OUT and self._op.writes_document):
                 self._option(word, rest)
             else:
                 self._positional(word)
@@ -117,16 +122,23 @@ class _Reading:
             self.dry_run = True
             return
         name, joined, text = word.partition("=")
+        if self._op.writes_document and name in OUT:
+            self.document_file = self._value(name, text if joined else next(rest, None))
+            if self.document_file == "-":
+                raise self._wrong("no_stdout", "Inside the console there is no standard output: name a file")
+            return
         if name not in self._options:
             raise self._wrong("no_option", f"{' '.join(self._op.command)} has no option {name}")
         param = self._options[name]
         if value_type(param) is bool and not joined:
             self.values[param.name] = True
-            return
-        value = text if joined else next(rest, None)
+        else:
+            self._put(param, self._value(name, text if joined else next(rest, None)))
+
+    def _value(self, name: str, value: str | None) -> str:
         if value is None:
             raise self._wrong("no_value", f"{name} needs a value")
-        self._put(param, value)
+        return value
 
     def _positional(self, word: str) -> None:
         for param in positionals(self._op):

@@ -22,6 +22,8 @@ class Call:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
     """Do everything, keep nothing."""
+    document_file: str = ""
+    """Where the document that it makes is written, as `-o` of the command line; empty: nowhere."""
 
 
 class SnapshotTaken(Message):

@@ -14,6 +14,7 @@ from capctl.tui.messages import Call, OperationDone, OperationFailed, OperationP
 from capctl.tui.poller import Mailbox, unexpected
 from engine.context import EngineContext, Progress
 from engine.errors import EngineError, InvalidInput
+from engine.ops.files import write_atomically
 from engine.ops.run import run
 
 Spawn = Callable[[Callable[[], None]], None]
@@ -72,6 +73,8 @@ def _run_once(ctx: EngineContext, call: Call) -> object:
                 f"{' '.join(call.op.command)} goes on and on",
                 "Run it in a shell; the screen itself watches.",
             )
+        if call.document_file:
+            write_atomically(call.document_file, result.document)
         return result
     finally:
         if "store" in vars(ctx):

@@ -34,7 +34,7 @@ def show(
     return read_trail(ctx, Filter.of(action, actor, outcome or "", since, until, object=object), limit, before=before)
 
 
-@operation("audit.verify")
+@operation("audit.verify", key="v")
 def verify(
     ctx: "EngineContext",
     *,

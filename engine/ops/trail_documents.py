@@ -25,7 +25,7 @@ def export_trail(ctx: EngineContext) -> Export:
     """
     from engine.trust import trail_documents
 
-    signed = _newest(ctx)
+    signed = newest_checkpoint(ctx)
     lines = list(ctx.store.audit_lines())
     document = trail_documents.export_trail(lines, signed)
     return Export(signed.checkpoint.origin, len(lines), min(signed.checkpoint.size, len(lines)), document)
@@ -47,7 +47,7 @@ def prove_record(ctx: EngineContext, seq: int, since: str) -> Proof:
     from engine.ops.trail_verification import kept_checkpoint
     from engine.trust import trail_documents
 
-    signed = _newest(ctx)
+    signed = newest_checkpoint(ctx)
     known = kept_checkpoint(since, [signed.key]) if since else None
     document = trail_documents.prove_record(ctx.store.audit_lines(), seq, signed, known)
     line = next(ctx.store.audit_lines(after=seq - 1))
@@ -80,8 +80,15 @@ def make_checkpoint(ctx: EngineContext, *, anew: bool) -> CheckpointMade:
     return CheckpointMade(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), key.to_text(), note)
 
 
-def _newest(ctx: EngineContext) -> Signed:
-    """The newest checkpoint in the second place, its signature checked."""
+def newest_checkpoint(ctx: EngineContext) -> Signed:
+    """The newest checkpoint in the second place, its signature checked.
+
+    Raises:
+        Held: There is none.
+        NotFound: The key to check it with is not kept beside it.
+        Refused: It is not signed with that key, or the second place is open to others.
+        EngineError: The second place cannot be read.
+    """
     from engine.trust.trail_documents import Signed
 
     file = CheckpointFile(ctx.settings.checkpoint_path)

@@ -37,7 +37,8 @@ def calls(draw: st.DrawFn) -> Call:
     op = draw(st.sampled_from(list(offered())))
     chosen = [param for param in op.params if param.required or draw(st.booleans())]
     dry_run = op.danger is not Danger.READ and draw(st.booleans())
-    return Call(op, {param.name: draw(values(param)) for param in chosen}, dry_run=dry_run)
+    file = draw(WORDS) if op.writes_document and draw(st.booleans()) else ""
+    return Call(op, {param.name: draw(values(param)) for param in chosen}, dry_run=dry_run, document_file=file)
 
 
 def effective(call: Call) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def test_what_the_activity_log_shows_can_be_typed_again(call: Call) -> None:
     again = parse(spell(call), REGISTRY)
     assert again.op is call.op
     assert again.dry_run is call.dry_run
+    assert again.document_file == call.document_file
     assert effective(again) == effective(call)
 
 

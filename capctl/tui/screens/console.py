@@ -83,6 +83,10 @@ class ConsoleScreen(Screen[None]):
         """
         raise NotImplementedError
 
+    def draws(self, call: Call) -> bool:
+        """Whether the screen shows itself what a call came to; else a dialog does."""
+        return call.op.id in self.DRAWN
+
     def arguments(self, op: Operation, state: ConsoleState) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
         """What the screen gives an operation whose key was pressed: the thing that is chosen on it."""
         return {}

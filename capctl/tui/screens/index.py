@@ -71,6 +71,18 @@ SCREENS: Final = (
         {"go_on": "next step", "keys.abort": "abort", "keys.revoke": "revoke"},
     ),
     ScreenEntry(
+        "audit",
+        "Audit",
+        "6",
+        "audit:AuditScreen",
+        {
+            "audit.verify": "verify",
+            "next_break": "break",
+            "type_filters": "filter",
+            "prove": "prove",
+        },
+    ),
+    ScreenEntry(
         "cutover",
         "Cutover",
         "7",
