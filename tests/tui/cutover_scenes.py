@@ -15,6 +15,7 @@ from engine.audit import AuditEvent, AuditRecord
 from engine.context import Progress
 from engine.cutover.plan import Evening, Phase, Step, StepState
 from engine.cutover.steps import step_ids
+from engine.errors import Unavailable
 from engine.ops.catalogue import REGISTRY
 from engine.ops.results.audit import ShownRecord
 from engine.ops.results.cutover import CutoverLook, CutoverShown
@@ -34,7 +35,8 @@ SHOWED: Final = {
     "canary": "clean for 900 s of 900 s",
     "enforce-0": "everything is measured, nothing is enforced",
     "enforce-25": "25 % is enforced: 0 of 901 requests drifted",
-    "load": "1,200 requests at 20/s, p95 31 ms, 0 errors",
+    "load": "1,200 requests at 20/s, 25 % enforced: p50 8 ms, p95 31 ms, p99 64 ms, 0 failed",
+    "enforce-100": "100 % is enforced: 0 of 901 requests drifted",
     "pilot": f"50/50 written, 0 duplicates, run RUN_{ID}",
     "drills": "restored in 412 ms, recovery point 3 s; report sha3-256:9f02be15",
     "sign-off": "signed off by oncall",
@@ -141,6 +143,18 @@ def done() -> CutoverLook:
 def seen(monkeypatch: pytest.MonkeyPatch, moment: Callable[[], CutoverLook]) -> None:
     """Let the screen look at a moment instead of at a registry."""
     monkeypatch.setattr("engine.ops.cutover_look.look", lambda ctx, **options: moment())
+
+
+def seen_once(monkeypatch: pytest.MonkeyPatch, moment: Callable[[], CutoverLook]) -> None:
+    """Let the screen look at a moment, and from then on at a registry that does not answer."""
+    looks = [moment()]
+
+    def look(ctx: object, **options: Any) -> CutoverLook:
+        if not looks:
+            raise Unavailable("store.locked", "The store is locked by another program", "Wait a moment.")
+        return looks.pop()
+
+    monkeypatch.setattr("engine.ops.cutover_look.look", look)
 
 
 CANARY: Final = (

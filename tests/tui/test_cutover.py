@@ -19,11 +19,9 @@ from engine.clock import ManualClock
 from engine.context import EngineContext, Progress
 from engine.cutover.plan import StepState
 from engine.demo.seed import furnish
-from engine.errors import Unavailable
 from engine.ops import cutover_steps, deploying, evening
 from engine.ops.catalogue import REGISTRY
 from engine.ops.cutover_steps import Outcome, Work
-from engine.ops.results.cutover import CutoverLook
 from engine.ops.run import run
 from engine.ports import CutoverLease
 from engine.settings import Settings
@@ -329,7 +327,7 @@ async def test_what_happens_right_now_stands_in_its_step(opened: Open, monkeypat
         assert "Canary: 312 of 900 s clean" in shown
         assert "━ 312 of 900" not in shown
         assert "─ 312 of 900" in shown
-        assert "oncall drives, this console" in shown
+        assert "oncall drives here" in shown
         app.post_message(cutover_scenes.told(Progress("enforce-25", 7, 12, output="enforce-25 ...")))
         app.post_message(cutover_scenes.told(Progress("enforce-25", 12, None, "489 more clean ones needed")))
         await press(pilot, "g")
@@ -352,18 +350,10 @@ async def test_the_end_of_a_step_is_called_out_on_other_screens(opened: Open, mo
 
 async def test_a_registry_that_is_silent_makes_the_screen_stale(opened: Open, monkeypatch: Patch) -> None:
     """The word STALE and the reason replace the answer; the steps say that they are as last known."""
-    answers: list[CutoverLook | Exception] = [cutover_scenes.waiting()]
-
-    def look(ctx: object, **options: Any) -> CutoverLook:
-        if isinstance(answers[-1], Exception):
-            raise answers[-1]
-        return answers[-1]
-
-    monkeypatch.setattr("engine.ops.cutover_look.look", look)
+    cutover_scenes.seen_once(monkeypatch, cutover_scenes.waiting)
     ctx = scenes.context()
     async with opened(scenes.hold, ctx=ctx) as (app, pilot):
         await press(pilot, "7")
-        answers.append(Unavailable("store.locked", "The store is locked by another program", "Wait a moment."))
         ctx.clock.advance(16)  # type: ignore[attr-defined]
         app.look_again()
         await settled(pilot)

@@ -15,9 +15,10 @@ from textual.pilot import Pilot
 
 from engine.clock import ManualClock
 from engine.context import Progress
+from engine.ops.results.cutover import CutoverLook
 from engine.ops.results.pilot_look import PilotLook
 from engine.rollout.snapshot import ControlSnapshot
-from tests.tui import pilot_scenes, scenes
+from tests.tui import cutover_scenes, pilot_scenes, scenes
 
 Picture = Callable[..., bool]
 
@@ -139,3 +140,67 @@ def test_pilot_keys(
 
     app = scenes.room(scenes.hold, scenes.context(clock=ManualClock(scenes.NOW)))
     assert snap_compare(app, terminal_size=SIZES[size], run_before=press)
+
+
+CUTOVER: dict[str, tuple[Callable[[], CutoverLook], tuple[Progress, ...]]] = {
+    "not-begun": (cutover_scenes.not_begun, ()),
+    "running": (cutover_scenes.here, cutover_scenes.CANARY),
+    "driven-by-another": (cutover_scenes.driven, ()),
+    "waiting": (cutover_scenes.waiting, ()),
+    "failed": (cutover_scenes.failed, ()),
+    "held": (cutover_scenes.held, ()),
+    "cut-off": (cutover_scenes.silent, ()),
+    "rolled-back": (cutover_scenes.rolled_back, ()),
+    "done": (cutover_scenes.done, ()),
+}
+CUTOVER_COLOURS = dict.fromkeys(("running", "waiting", "failed"), THEMES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("scene", "theme"), [(s, t) for s in CUTOVER for t in CUTOVER_COLOURS.get(s, ("dark",))])
+def test_cutover_screen(
+    snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, scene: str, theme: str, size: str
+) -> None:
+    """The Cutover screen in one of its states."""
+    moment, told = CUTOVER[scene]
+    cutover_scenes.seen(monkeypatch, moment)
+    app = scenes.room(scenes.hold, scenes.context(theme=f"capctl-{theme}", clock=ManualClock(scenes.NOW)))
+
+    async def show(pilot: Pilot[None]) -> None:
+        await pilot.press("7")
+        if told:
+            cutover_scenes.begin(app, *told)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=show)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("key", ["g", "b", "enter", "h"], ids=["go", "rollback", "step", "runbook"])
+def test_cutover_keys(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, key: str, size: str) -> None:
+    """What the cutover's keys lead to: the questions, everything about a step, and its runbook."""
+    cutover_scenes.seen(monkeypatch, cutover_scenes.waiting)
+
+    async def press(pilot: Pilot[None]) -> None:
+        await pilot.press("7", key)
+        await pilot.pause()
+
+    app = scenes.room(scenes.hold, scenes.context(clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=press)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_stale_cutover(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, size: str) -> None:
+    """A registry that stopped answering: the steps are as last known, and say so."""
+    cutover_scenes.seen_once(monkeypatch, cutover_scenes.waiting)
+    ctx = scenes.context(clock=ManualClock(scenes.NOW))
+    app = scenes.room(scenes.hold, ctx)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await pilot.press("7")
+        await pilot.pause()
+        ctx.clock.advance(47)  # type: ignore[attr-defined]
+        app.look_again()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=show)

@@ -15,7 +15,6 @@ from capctl.tui.bind import operation_bindings
 from capctl.tui.confirmation import Field, Question, environment, gate_line
 from capctl.tui.cutover import (
     WORKING,
-    came_to,
     evening_of,
     look_of,
     needs_approver,
@@ -24,6 +23,7 @@ from capctl.tui.cutover import (
     own_run,
     rows_of,
 )
+from capctl.tui.cutover_words import came_to
 from capctl.tui.messages import Call
 from capctl.tui.modals.step import StepDialog
 from capctl.tui.runbooks import STEPS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.geometry import Size
 
-from capctl.tui.cutover import cutover_headline, driver_line
+from capctl.tui.cutover_words import cutover_headline, driver_line
 from capctl.tui.headline import BADGE_WIDTH, draw_headline, texts_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
