@@ -132,20 +132,24 @@ def _verified(result: Verification, look: AuditLook, since_s: float) -> Headline
         first = min(result.findings, key=lambda found: (found.position is None, found.position or 0))
         where = f"at line {count(first.position)}" if first.position is not None else f": {first.place}"
         more = len(result.findings) - 1
-        others = f" {count(more)} more finding{'' if more == 1 else 's'}." if more else ""
+        others = f" {_many(more, 'more finding')}." if more else ""
         jump = " n goes there." if any(found.position for found in result.findings) else ""
         return Headline("BROKEN", "■", "closed", f"Broken {where}", f"{sentence(first.problem)}.{others}{jump}")
     if look.size < result.records:
         gone = count(result.records - look.size)
         return Headline("BROKEN", "■", "closed", f"{gone} records are gone since it was verified", "v says where.")
     added = look.size - result.records
-    since = f"{count(added)} record{'' if added == 1 else 's'} since." if added else "Nothing was added since."
+    since = f"{_many(added, 'record')} since." if added else "None since."
     if since_s > FRESH_S:
         title = f"Verified {age(since_s)} ago: v verifies again"
         return Headline("STALE", "?", "stale", title, f"It was intact to {count(result.records)} then. {since}")
-    signed = f"{count(result.covered)} of them as signed" if result.covered < result.records else "all as signed"
-    detail = f"{sentence(signed)}, against {count(result.checkpoints)} checkpoints. {since}"
+    signed = f"{count(result.covered)} of them as signed" if result.covered < result.records else "All as signed"
+    detail = f"{signed}, by {_many(result.checkpoints, 'checkpoint')}. {since}"
     return Headline("INTACT", "○", "open", f"Intact to {count(result.records)}, verified {age(since_s)} ago", detail)
+
+
+def _many(number: int, word: str) -> str:
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _doubted(look: AuditLook) -> Headline | None:
@@ -172,16 +176,14 @@ def signed_line(state: ConsoleState) -> str:
     if look is None or not look.size:
         return ""
     place = look.second_place
-    if place.problem is not None:
-        told = "second place: see above" if place.covered else "no checkpoint"
-    else:
-        told = "second place equal"
-    signed = f"signed to {count(place.covered)} of {count(look.size)}, {told}" if place.covered else told
+    signed = f"signed to {count(place.covered)}" if place.covered else "no checkpoint"
+    if place.problem is None:
+        signed += ", second place equal"
     if place.waiting_since is not None:
         left = max(1, look.size - place.covered)
-        signed += f", {count(left)} waiting for {age((state.now - place.waiting_since).total_seconds())}"
+        signed += f", {count(left)} not yet, for {age((state.now - place.waiting_since).total_seconds())}"
     elif place.covered_at is not None:
-        signed += f", last {age((state.now - place.covered_at).total_seconds())} ago"
+        signed += f", {age((state.now - place.covered_at).total_seconds())} old"
     return f"{signed} · seen {age(state.reading(SCREEN).age_s(state.monotonic_s))} ago"
 
 

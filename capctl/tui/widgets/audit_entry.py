@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
+from typing import Final
 
 from textual.content import Content
 from textual.geometry import Size
@@ -19,9 +20,9 @@ from capctl.tui.wording import NOTHING, count
 from engine.audit import AuditEvent
 from engine.clock import to_rfc3339
 from engine.ops.results.audit import ShownRecord
-from engine.ops.results.audit_look import AuditLook, SeenLine
+from engine.ops.results.audit_look import AuditLook, Link, SeenLine
 
-LINKS = {"fits": "○ fits", "broken": "■ DOES NOT FIT", "end": "· there is none"}
+LINKS: Final[Mapping[Link, str]] = {"fits": "○ fits it", "broken": "■ DOES NOT FIT IT", "end": "· there is none"}
 """How a line and its neighbour go together, in words."""
 
 
@@ -87,8 +88,8 @@ def _ties(chosen: SeenLine, look: AuditLook, state: ConsoleState, zone: tzinfo |
         number = "" if event.intent is None else f"#{count(event.intent)}"
         yield word, _partner(ties.partner, state, zone) if ties and ties.partner else number or "nothing near it"
     if ties is not None:
-        yield "before", f"{LINKS[ties.before]} the line before"
-        yield "after", f"{LINKS[ties.after]} the line after"
+        yield "previous", LINKS[ties.before]
+        yield "next", LINKS[ties.after]
     covered = look.second_place.covered
     yield "signed", f"in the checkpoint of {count(covered)}" if chosen.number <= covered else "in no checkpoint yet"
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from textual.content import Content
 from textual.geometry import Size
 
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.keys import look_of
+from capctl.tui.outcomes import TONES
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import age, clock_time
-
-TONES: Final = {"done": "$gate-open", "refused": "$gate-hold", "failed": "$gate-closed", "intent": "$muted"}
 
 
 class KeysHistory(Panel):

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.geometry import Size
 
 from capctl.tui.drawing import cell, heading, page, row
+from capctl.tui.outcomes import TONES
 from capctl.tui.pilot import look_of, shown_run
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
@@ -27,8 +28,6 @@ TIED: Final = {
 
 ROOMY_HEIGHT: Final = 7
 """From here on the evidence may take two lines."""
-
-TONES: Final = {"done": "$gate-open", "refused": "$gate-hold", "failed": "$gate-closed", "intent": "$muted"}
 
 
 class PilotTrail(Panel):
@@ -75,6 +74,6 @@ def _record(shown: ShownRecord, zone: tzinfo | None, *, mine: bool) -> Content:
         Content.styled(f"{clock_time(record.at, zone)}  ", "$muted"),
         cell(f"#{record.seq}", 7, "bold" if mine else "$muted"),
         cell(event.action.removeprefix("pilot."), 11, "bold" if mine else ""),
-        cell(event.outcome, 9, TONES.get(event.outcome, "")),
+        cell(event.outcome, 9, TONES[event.outcome]),
         Content.styled(f"{shown.actor}  {evidence}", "$muted"),
     )

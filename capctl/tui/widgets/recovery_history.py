@@ -6,9 +6,9 @@ from textual.content import Content
 from textual.geometry import Size
 
 from capctl.tui.drawing import cell, heading, page, row
+from capctl.tui.outcomes import TONES
 from capctl.tui.recovery import look_of
 from capctl.tui.state import ConsoleState
-from capctl.tui.widgets.keys_history import TONES
 from capctl.tui.widgets.panel import Panel
 from capctl.tui.wording import age, clock_time
 
