@@ -49,9 +49,13 @@ class Headline:
 
 
 def texts_of(headline: Headline, width: int, *more: Content) -> list[Content]:
-    """The title, the detail on at most two lines, and further lines below them."""
-    details = textwrap.wrap(sentence(headline.detail), max(1, width), max_lines=2, placeholder="…") or [""]
-    return [Content.styled(headline.title, f"bold {TEXT_TONES[headline.tone]}"), *map(Content, details), *more]
+    """The title and the detail on at most two lines each, and further lines below them."""
+    titles, details = (
+        textwrap.wrap(text, max(1, width), max_lines=2, placeholder="…") or [""]
+        for text in (headline.title, sentence(headline.detail))
+    )
+    tone = f"bold {TEXT_TONES[headline.tone]}"
+    return [*(Content.styled(title, tone) for title in titles), *map(Content, details), *more]
 
 
 def draw_headline(headline: Headline, texts: Sequence[Content], size: Size) -> Content:

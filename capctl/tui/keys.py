@@ -46,6 +46,8 @@ class NextStep(NamedTuple):
     op_id: str
     verb: str
     """What its key does."""
+    asks: str
+    """The question before it, without the environment."""
     effect: str
     """What will be so afterwards."""
     way_back: str
@@ -54,29 +56,37 @@ class NextStep(NamedTuple):
 
 STEPS: Final = {
     "init": NextStep(
-        "keys.init", "Make the key", "A first key is made, and signs from now on.", "Keys that are there stay."
+        "keys.init",
+        "Make the key",
+        "Make the first {purpose} key",
+        "A first key is made, and signs from now on.",
+        "Keys that are there stay.",
     ),
     "prepare": NextStep(
         "keys.prepare",
         "Prepare",
+        "Begin to rotate the {purpose} key",
         "A new key is made and tried out. Nobody accepts it yet.",
         "Until the switch, a gives it up.",
     ),
     "dual-accept": NextStep(
         "keys.dual_accept",
         "Accept both",
+        "Accept the old and the new {purpose} key",
         "The new key is published: old and new are accepted, the old one signs.",
         "Until the switch, a gives it up.",
     ),
     "switch": NextStep(
         "keys.switch",
         "Switch",
+        "Sign with the new {purpose} key",
         "The new key signs from now on; what the old one signed is still accepted.",
         "Then there is no giving up: the way back is another rotation.",
     ),
     "decommission": NextStep(
         "keys.decommission",
         "Decommission",
+        "End the old {purpose} key",
         "The old key is refused from now on, and its private half is destroyed.",
         "This has no way back.",
     ),
@@ -142,7 +152,7 @@ def keys_headline(state: ConsoleState) -> Headline:
         return Headline("STALE", "?", "stale", f"No look for {age(reading.age_s(state.monotonic_s))}", reason)
     if look.rotation is None:
         return _without_rotation(look)
-    return _standing(look.rotation, state)
+    return _standing(look.rotation, look.waits_s, state)
 
 
 def _without_rotation(look: KeysLook) -> Headline:
@@ -153,14 +163,14 @@ def _without_rotation(look: KeysLook) -> Headline:
     return Headline("UNKNOWN", "?", "stale", look.problem.message, look.problem.hint)
 
 
-def _standing(rotation: RotationStatus, state: ConsoleState) -> Headline:
+def _standing(rotation: RotationStatus, waits_s: float, state: ConsoleState) -> Headline:
     word, step = rotation.phase.upper(), STEPS[rotation.next_step]
     if rotation.missing:
         waits = [wait_s(needed, state) for needed in rotation.missing]
         known = [wait for wait in waits if wait is not None]
         if known and len(known) == len(waits):
             title = f"Wait {duration(max(known))}, then g goes on: {step.verb.lower()}"
-            return Headline(word, "…", "hold", title, f"Nothing else is to be done. Missing: {_names(rotation)}.")
+            return Headline(word, "…", "hold", title, f"It waits until {_names(rotation)}; you may leave meanwhile.")
         return Headline(word, "…", "hold", f"Not yet time to {step.verb.lower()}", _missing(rotation))
     if rotation.phase == "revoked":
         title = f"A key was revoked ({rotation.reason}); another one signs"
@@ -169,7 +179,8 @@ def _standing(rotation: RotationStatus, state: ConsoleState) -> Headline:
         return _ended(rotation)
     if rotation.phase in ("steady", "aborted"):
         title = "Nothing to do" if rotation.phase == "steady" else "Given up: the old key goes on"
-        return Headline(word, "○", "open", f"{title}; g begins a rotation", step.effect)
+        long = f"In all at least {duration(waits_s)}, mostly waiting." if waits_s else ""
+        return Headline(word, "○", "open", f"{title}; g begins a rotation", f"{step.effect} {long}".rstrip())
     return Headline(word, "○", "open", f"g goes on: {step.verb.lower()}", f"{step.effect} {step.way_back}")
 
 

@@ -10,6 +10,7 @@ from capctl.tui.activities import Activity, latest
 from capctl.tui.headline import Headline
 from capctl.tui.state import ConsoleState
 from capctl.tui.wording import age, count, duration, latency
+from engine.errors import Held
 from engine.ops.results.audit import ShownRecord
 from engine.ops.results.recovery_look import RecoveryLook, SeenBackup
 from engine.recovery import KeptReport
@@ -32,7 +33,7 @@ class NextStep(NamedTuple):
     detail: str
 
 
-IDENTITY: Final = NextStep("backup.keygen", "makes an identity", "It is the key that opens backups. Then g backs up.")
+IDENTITY: Final = NextStep("backup.keygen", "makes an identity", "It opens backups. After that, g backs up.")
 BACK_UP: Final = NextStep("backup.create", "backs up", "While everything goes on; nothing live is changed.")
 DRILL: Final = NextStep(
     "drill.restore", "rehearses a restore", "Into a hidden place that is removed again; nothing live is changed."
@@ -40,6 +41,17 @@ DRILL: Final = NextStep(
 ROTATE: Final = NextStep(
     "drill.rotation", "rehearses a key rotation", "On a copy, under traffic; nothing live is changed."
 )
+
+
+DOING: Final = {
+    "backup.keygen": "Making an identity",
+    "backup.create": "Backing up",
+    "backup.verify": "Checking a backup",
+    "restore.run": "Restoring a backup",
+    "drill.restore": "Rehearsing a restore",
+    "drill.rotation": "Rehearsing a key rotation",
+}
+"""Operations under way, in words."""
 
 
 class Stage(NamedTuple):
@@ -94,32 +106,39 @@ def next_step(look: RecoveryLook) -> NextStep | None:
     if is_drill_due(look):
         return DRILL
     rotation = look.drills.get("rotation")
-    return BACK_UP if rotation is not None and rotation.ok else ROTATE
+    return BACK_UP if look.is_rotating or (rotation is not None and rotation.ok) else ROTATE
 
 
 def is_drill_due(look: RecoveryLook) -> bool:
     """Whether nothing shows that a backup of today can be restored."""
     drill = look.drills.get("restore")
-    if failed_drill(look) is not None:
+    if drill is None or not drill.ok or _ended_early(look) is not None:
         return True
-    return drill is None or (look.at - drill.started_at).total_seconds() > DRILL_EVERY_S
+    return (look.at - drill.started_at).total_seconds() > DRILL_EVERY_S
 
 
 def failed_drill(look: RecoveryLook) -> KeptReport | ShownRecord | None:
     """The last restore drill, where it failed and nothing newer was backed up: by its report, else by the trail."""
     drill = look.drills.get("restore")
-    attempt = next((shown for shown in look.attempts if shown.record.event.action == "drill.restore"), None)
-    if attempt is not None and attempt.record.event.outcome != "done" and _is_after(attempt.record.at, drill):
+    if (attempt := _ended_early(look)) is not None:
         return attempt if _is_latest(attempt.record.at, look.newest) else None
     return drill if drill is not None and not drill.ok and _is_latest(drill.started_at, look.newest) else None
 
 
+def _ended_early(look: RecoveryLook) -> ShownRecord | None:
+    """The last attempt at a restore drill, where it came to no report."""
+    attempt = next((shown for shown in look.attempts if shown.record.event.action == "drill.restore"), None)
+    return attempt if attempt is not None and attempt.record.event.outcome != "done" else None
+
+
 def stages(run: Activity) -> tuple[Stage, ...]:
     """The parts of an operation and how far each is; none where it has no parts."""
-    known = STAGES.get(run.call.op.id, {})
+    known = dict(STAGES.get(run.call.op.id, {}))
+    if run.call.arguments.get("archive"):
+        known.pop("back up", None)  # it has one already
     told = {step.progress.step for step in run.steps}
     reached = [bool(told.intersection(names)) for names in known.values()]
-    current = max((place for place, seen in enumerate(reached) if seen), default=-1)
+    current = max((place for place, seen in enumerate(reached) if seen), default=0 if run.error else -1)
     found = []
     for place, name in enumerate(known):
         is_past = place < current or (run.ended_at is not None and run.error is None)
@@ -143,6 +162,8 @@ def recovery_headline(state: ConsoleState) -> Headline:
         reason = reading.failure.message if reading.failure else "The registry does not answer"
         return Headline("STALE", "?", "stale", f"No look for {age(reading.age_s(state.monotonic_s))}", reason)
     last = latest(state.activities, *WORKING)
+    if last and isinstance(last.error, Held):
+        return Headline("NOT NOW", "…", "hold", last.error.message, last.error.hint)
     if last and last.error:
         word = "DRILL FAILED" if last.call.op.id in DRILLS else "FAILED"
         return Headline(word, "■", "closed", last.error.message, last.error.hint)
@@ -154,15 +175,15 @@ def _running(run: Activity, state: ConsoleState) -> Headline:
     told = run.current
     done = f": {count(told.done)} of {count(told.total)}" if told and told.total and told.total < 100_000 else ""
     since = age((state.now - run.at).total_seconds())
-    what = run.call.op.summary.partition(":")[0].partition(",")[0].rstrip(".")
-    return Headline("RUNNING", "…", "hold", f"{what}, for {since}", f"Now: {now}{done}. It goes on by itself.")
+    title = f"{DOING[run.call.op.id]}, for {since}"
+    return Headline("RUNNING", "…", "hold", title, f"Now: {now}{done}. It goes on by itself.")
 
 
 def _standing(look: RecoveryLook, state: ConsoleState) -> Headline:
     newest, step = look.newest, next_step(look)
     if look.obstacle is not None:
         word = "NO BACKUP" if newest is None else "NOT SET UP"
-        hint = f"g {step.does}. {step.detail}" if step else look.obstacle.hint
+        hint = f"Press g: it {step.does}. {step.detail}" if step else look.obstacle.hint
         return Headline(word, "■", "closed", look.obstacle.message, hint)
     if newest is None:
         title = "Nothing could be restored: g backs up"
@@ -204,7 +225,7 @@ def _failed(failed: KeptReport | ShownRecord, state: ConsoleState) -> Headline:
 
 def _untried(look: RecoveryLook, newest: SeenBackup, state: ConsoleState) -> Headline:
     drill = look.drills.get("restore")
-    if drill is not None:
+    if drill is not None and drill.ok and _ended_early(look) is None:
         title = f"The last restore drill is {age((state.now - drill.started_at).total_seconds())} old"
         return Headline("DRILL DUE", "…", "hold", f"{title}: g rehearses", DRILL.detail)
     title = f"Backed up {age(_age_s(newest, state.now))} ago, never restored: g rehearses it"
@@ -240,10 +261,6 @@ def _is_old(look: RecoveryLook, backup: SeenBackup) -> bool:
 
 def _age_s(backup: SeenBackup, now: datetime) -> float:
     return max(0.0, (now - backup.made_at).total_seconds()) if backup.made_at else 0.0
-
-
-def _is_after(moment: datetime, drill: KeptReport | None) -> bool:
-    return drill is None or moment > drill.started_at
 
 
 def _is_latest(moment: datetime, newest: SeenBackup | None) -> bool:

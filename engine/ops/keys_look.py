@@ -9,6 +9,7 @@ from engine.ops.keyring import list_keys, status
 from engine.ops.results.keys_look import KeysLook
 from engine.ops.trail import Filter, read_trail
 from engine.trust.custody import custody_of
+from engine.trust.keyfile import KeyPurpose
 from engine.trust.rotation import ROTATABLE, phase
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def look(ctx: EngineContext, purpose: str, *, records: int) -> KeysLook:
     except EngineError as error:
         problem = error
     trail = read_trail(ctx, Filter(action="keys"), records)
-    return KeysLook(keys, _phases(ctx), purpose, rotation, problem, trail.records)
+    waits_s = ctx.settings.key_announce_s + ctx.settings.key_soak_s if purpose == KeyPurpose.RESPONSE else 0.0
+    return KeysLook(keys, _phases(ctx), purpose, rotation, problem, waits_s, trail.records)
 
 
 def _phases(ctx: EngineContext) -> dict[str, str]:

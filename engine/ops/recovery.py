@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Final
 from engine import recovery
 from engine.audit import AuditEvent
 from engine.errors import Held, InvalidInput, NotFound, Refused
+from engine.ids import hash_bytes
 from engine.ops.results.backup import BackupList, Keygen, RestoreDrill, RotationDrill, VerifiedBackup
 from engine.recovery.disk import told
+from engine.recovery.encryption import WRONG_IDENTITY
+from engine.recovery.opening import manifest_path, read_envelope
 from engine.recovery.staging import staging
 from engine.trust.custody import custody_of, open_signer
 from engine.trust.keyfile import KeyPurpose
@@ -45,14 +48,17 @@ def verify_backup(
 ) -> VerifiedBackup:
     """Check a backup as far as the identity at hand, if there is one, allows. Raises as opening and restoring do.
 
-    Side effects: what came of looking at the content is noted in the audit trail, where there is one.
+    Side effects: that it was refused, or that its content was read through, is noted in the audit trail.
     """
-    opened = _open(ctx, archive, manifest, kids)
+    evidence = hash_bytes(read_envelope(Path(manifest) if manifest else manifest_path(Path(archive))))
+    with _refusal_noted(ctx, evidence):
+        opened = _open(ctx, archive, manifest, kids)
     identities = _opening(ctx, opened, identity)
     if not identities:
         return VerifiedBackup(opened, "archive")
-    with _noted(ctx, opened), staging(opened.archive.absolute().parent, "verifying") as folder:
+    with _refusal_noted(ctx, evidence), staging(opened.archive.absolute().parent, "verifying") as folder:
         recovery.restore_backup(ctx, opened, folder / "restored", identities)
+    _note(ctx, evidence, "done")
     return VerifiedBackup(opened, "content")
 
 
@@ -157,23 +163,24 @@ def _opening(ctx: EngineContext, opened: recovery.OpenedBackup, identity: str) -
 
 
 @contextmanager
-def _noted(ctx: EngineContext, opened: recovery.OpenedBackup) -> Iterator[None]:
-    """Note in the trail of this registry, where there is one, what came of looking at a backup's content."""
-    outcome, code = "done", ""
+def _refusal_noted(ctx: EngineContext, evidence: str) -> Iterator[None]:
+    """Note that a backup was refused for what it is; that the wrong identity was tried says nothing about it."""
     try:
         yield
     except Refused as error:
-        outcome, code = "refused", error.code
+        if error.code != WRONG_IDENTITY:
+            _note(ctx, evidence, "refused", error.code)
         raise
-    except BaseException:
-        outcome = ""
-        raise
-    finally:
-        # Looking must not bring a lost registry to be again, empty.
-        if outcome and not ctx.read_only and ctx.settings.store_path.exists():
-            actor = ctx.store.pseudonym(ctx.actor)
-            event = AuditEvent("backup.verify", outcome, actor, code=code, evidence=opened.manifest_sha3)
-            ctx.store.append_audit(event, at=ctx.clock.now())
+
+
+def _note(ctx: EngineContext, evidence: str, outcome: str, code: str = "") -> None:
+    """Note in the trail of this registry what came of checking a backup.
+
+    Where there is no registry there is no note: a lost one must not come to be again, empty, because of a look.
+    """
+    if not ctx.read_only and ctx.settings.store_path.exists():
+        event = AuditEvent("backup.verify", outcome, ctx.store.pseudonym(ctx.actor), code=code, evidence=evidence)
+        ctx.store.append_audit(event, at=ctx.clock.now())
 
 
 def drill_rotation(ctx: EngineContext) -> RotationDrill:

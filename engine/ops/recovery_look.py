@@ -21,6 +21,7 @@ from engine.recovery.backup import FEWEST_IN_PRODUCTION
 from engine.recovery.reports import TYPES
 from engine.trust.custody import custody_of
 from engine.trust.keyfile import KeyPurpose
+from engine.trust.rotation import AT_REST, phase
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
@@ -63,11 +64,18 @@ def look(ctx: EngineContext, *, backups: int, records: int) -> RecoveryLook:
         max_age_s=settings.backup_max_age_s,
         recipients=recipients,
         recipients_needed=_needed(settings),
-        identity=str(settings.backup_identity_path) if own else "",
+        identity_path=str(settings.backup_identity_path),
+        has_identity=bool(own),
+        is_rotating=_is_rotating(ctx),
         obstacle=obstacle,
         drills=drills,
         attempts=attempts[:records],
     )
+
+
+def _is_rotating(ctx: EngineContext) -> bool:
+    believed = custody_of(ctx).keeper.believed()
+    return believed is not None and phase(believed.ring, KeyPurpose.RESPONSE) not in AT_REST
 
 
 def _needed(settings: Settings) -> int:

@@ -20,6 +20,8 @@ Recipient: TypeAlias = Any
 """The public half."""
 
 IDENTITY_FILE: Final = "identity file"
+WRONG_IDENTITY: Final = "recovery.wrong_identity"
+"""The code of the error that says that the backup was made for somebody else."""
 MOST_KEYS: Final = 32
 """Most recipients of a backup, and most identities of a file."""
 
@@ -163,7 +165,7 @@ def decrypt(source: Source, sink: Sink, identities: Sequence[Identity]) -> None:
             raise guarded.raised from None
         if "No matching keys" in str(error):
             raise Refused(
-                "recovery.wrong_identity",
+                WRONG_IDENTITY,
                 "The backup was not encrypted to this identity",
                 "The manifest names its recipients; use the identity file of one of them.",
             ) from None

@@ -51,6 +51,11 @@ class World:
         furnish(self.ctx)
         keyring.initialise(self.ctx, None)
 
+    def advance(self, app: ControlRoom, seconds: float) -> None:
+        """Let time pass, and the screen look again."""
+        self.clock.advance(seconds)
+        app.look_again()
+
     def wait(self, app: ControlRoom, seconds: float) -> None:
         """Let time pass; the verifier says that it has caught up, and the screen looks again."""
         self.clock.advance(seconds)

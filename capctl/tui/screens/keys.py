@@ -114,7 +114,13 @@ class KeysScreen(ConsoleScreen):
             return _about_revoking(str(call.arguments["kid"]), state)
         if call.op.id == "keys.abort" and look and look.rotation:
             consequence = "The new key is destroyed; it has signed nothing. The old one goes on."
-            given_up = NextStep(call.op.id, "Give up", consequence, "A later rotation makes another key.")
+            given_up = NextStep(
+                call.op.id,
+                "Give up",
+                "Give up the new {purpose} key",
+                consequence,
+                "A later rotation makes another key.",
+            )
             return _about_step(given_up, call, state)
         step = next(
             (step for step in STEPS.values() if step.op_id == call.op.id and call.arguments.get("purpose")), None
@@ -170,7 +176,7 @@ def _about_step(step: NextStep, call: Call, state: ConsoleState) -> Question:
     word = step.verb.lower()
     ends = call.op.danger is Danger.IRREVERSIBLE
     return Question(
-        title=f"{step.verb}: the {purpose} key in {environment(state.env)}?",
+        title=f"{step.asks.format(purpose=purpose)} in {environment(state.env)}?",
         consequence=step.effect,
         evidence=f"{step.way_back} The key signs {SIGNED.get(purpose, purpose)}.",
         verb=step.verb,

@@ -42,7 +42,7 @@ class RecoveryScreen(ConsoleScreen):
 
     ENTRY = entry_of("recovery")
     EXPLAINED = (RecoveryBackups,)
-    SHOWN = frozenset({"drill.restore", "drill.rotation"})
+    SHOWN = frozenset({"drill.restore", "drill.rotation", "restore.run"})
     SAMPLED = True
     BINDINGS: ClassVar[list[BindingType]] = [
         *operation_bindings(ENTRY),
@@ -95,6 +95,8 @@ class RecoveryScreen(ConsoleScreen):
             return "The backups have not been looked at yet."
         if op.id == "backup.create" and look.obstacle:
             return f"{look.obstacle.message}. {look.obstacle.hint}"
+        if op.id == "drill.rotation" and look.is_rotating:
+            return "The response key itself is being rotated (5): it can be rehearsed when that has ended."
         if op.id in ("backup.verify", "restore.run") and self._chosen(state) is None:
             return "There is no backup yet; n makes one."
         return ""
@@ -132,11 +134,11 @@ class RecoveryScreen(ConsoleScreen):
         return self.query_one(RecoveryBackups).chosen(state)
 
 
-def _about_identity(call: Call, look: RecoveryLook, state: ConsoleState) -> Question:  # noqa: ARG001 - one signature
+def _about_identity(call: Call, look: RecoveryLook, state: ConsoleState) -> Question:
     return Question(
         title=f"Make an identity for backups in {environment(state.env)}?",
-        consequence="A new private file on this machine; with it backups made from now on can be opened.",
-        evidence="Copy it to where the loss of this machine does not reach it: without it no backup opens.",
+        consequence=f"Makes {call.arguments.get('to') or look.identity_path}, a private file that opens backups.",
+        evidence="Then copy that file to another machine: were both lost, no backup could be opened.",
         verb="Make it",
     )
 

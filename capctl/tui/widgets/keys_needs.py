@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, tzinfo
 from typing import Final
 
 from textual.content import Content
@@ -11,7 +12,7 @@ from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.keys import look_of, next_step, wait_s
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import duration
+from capctl.tui.wording import clock_time, duration
 from engine.ops.results.keys import RotationStatus, ShownRequirement
 from engine.ops.results.keys_look import KeysLook
 
@@ -37,20 +38,23 @@ class KeysNeeds(Panel):
         step = next_step(look) if look else None
         lines = [heading("Next step", step.verb.lower() if step else "", size.width)]
         if look is not None and step is not None:
-            lines += _needs(look.rotation, state, size.width) if look.rotation else [_nothing(look)]
+            zone = self.room.zone
+            lines += _needs(look.rotation, state, size.width, zone) if look.rotation else [_nothing(look)]
             lines.append(_advice(look, step.way_back))
         return page([line.truncate(size.width, ellipsis=True) for line in lines[: size.height or None]])
 
 
-def _needs(rotation: RotationStatus, state: ConsoleState, width: int) -> list[Content]:
+def _needs(rotation: RotationStatus, state: ConsoleState, width: int, zone: tzinfo | None) -> list[Content]:
     if not rotation.requirements:
         return [row(Content.styled("○ ", "bold $gate-open"), "It needs nothing.")]
-    return [_need(needed, state, width) for needed in rotation.requirements]
+    return [_need(needed, state, width, zone) for needed in rotation.requirements]
 
 
-def _need(needed: ShownRequirement, state: ConsoleState, width: int) -> Content:
+def _need(needed: ShownRequirement, state: ConsoleState, width: int, zone: tzinfo | None) -> Content:
     wait = wait_s(needed, state)
-    found = needed.detail if wait is None else f"{duration(wait)} left"
+    found = needed.detail
+    if wait is not None:
+        found = f"{duration(wait)} left, at {clock_time(state.now + timedelta(seconds=wait), zone)}"
     glyph, tone = ("○", "$gate-open") if needed.met else ("…", "$gate-hold")
     return row(
         Content.styled(f"{glyph} ", f"bold {tone}"),

@@ -13,7 +13,7 @@ from capctl.tui.headline import BADGE_WIDTH, draw_headline, texts_of
 from capctl.tui.recovery import SCREEN, WORKING, Stage, look_of, recovery_headline, stages
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
-from capctl.tui.wording import age, duration
+from capctl.tui.wording import age
 
 MARKS: Final = {
     "open": ("○", "$gate-open"),
@@ -56,14 +56,14 @@ def _equipment_line(state: ConsoleState) -> Content:
         return Content("")
     number = len(look.recipients)
     told = f"{number} recipient{'' if number == 1 else 's'}"
-    told += " · an identity is here" if look.identity else " · no identity here"
+    told += " · an identity is here" if look.has_identity else " · no identity here"
     seen = age(state.reading(SCREEN).age_s(state.monotonic_s))
     return Content.styled(f"{told} · seen {seen} ago", "$muted")
 
 
 def _stages_line(run: Activity | None) -> Content:
     if run is None:
-        return Content.styled("nothing done from this console yet", "$muted")
+        return Content.styled("no backup, check or drill is under way", "$muted")
     name = Content.styled(f"{' '.join(run.call.op.command)}:  ", "bold")
     found = stages(run)
     if not found:
@@ -83,7 +83,7 @@ def _bar(run: Activity | None, state: ConsoleState, width: int) -> Content:
         return Content.styled("─" * width, "$line")
     told = run.current
     share = told.done / told.total if told and told.total else 0.0
-    since = duration((state.now - run.at).total_seconds())
+    since = age((state.now - run.at).total_seconds())
     note = f"  {share:.0%}  {since}" if share else f"  {since}"
     cells = max(0, width - len(note))
     filled = min(cells, round(share * cells))

@@ -23,5 +23,7 @@ class KeysLook:
     """None where it cannot be told."""
     problem: EngineError | None
     """Why it cannot be told; None where it can."""
+    waits_s: float
+    """How long a rotation of this key waits at the least, for callers to take up what is new and to forget the old."""
     history: tuple[ShownRecord, ...]
     """The latest audit records about keys, newest first."""

@@ -64,8 +64,11 @@ class RecoveryLook:
     recipients: tuple[str, ...]
     """To whom a new backup would be encrypted."""
     recipients_needed: int
-    identity: str
-    """The identity's file; empty where there is none."""
+    identity_path: str
+    """Where the identity that opens backups on this machine lies, or would be made."""
+    has_identity: bool
+    is_rotating: bool
+    """Whether the response key's rotation is under way, which keeps it from being rehearsed."""
     obstacle: EngineError | None
     """Why no backup can be made here now; None where one can."""
     drills: Mapping[DrillKind, KeptReport]
