@@ -95,6 +95,8 @@ def driver_line(state: ConsoleState) -> str:
     if look is None:
         return ""
     seen = f"seen {age(state.reading(SCREEN).age_s(state.monotonic_s))} ago"
+    if is_stale(state):
+        return f"who drives is not known · {seen}"
     target = [f"target {look.shown.evening.target}"] if look.shown.evening else []
     return " · ".join([_driver_in_words(driver, state), seen, *target])
 

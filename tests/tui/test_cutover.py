@@ -153,7 +153,8 @@ async def test_no_go_changes_nothing(opened: Open, world: World) -> None:
     async with opened(sampled(world.ctx), ctx=world.ctx) as (app, pilot):
         await press(pilot, "7", "g", "y", "g")
         assert "Deploy: go or no-go in dev?" in text_of(app)
-        assert "Way back: capctl deploy" in text_of(app)
+        assert "Then it goes on" in text_of(app)
+        assert "n is no-go" in text_of(app)
         await press(pilot, "n", "g", "enter")
         assert world.state("deploy") is StepState.WAITING
         assert "?  WAITING FOR YOU" in text_of(app)
@@ -362,6 +363,11 @@ async def test_a_registry_that_is_silent_makes_the_screen_stale(opened: Open, mo
         assert "The store is locked by another program" in shown
         assert "last known" in shown
         assert "WAITING FOR YOU" not in shown
+        assert "who drives is not known" in shown
+        await press(pilot, "g")
+        assert any("too old to go on" in toast for toast in toasts(app))
+        await press(pilot, "b")
+        assert isinstance(app.screen, ConfirmDialog)
 
 
 async def test_production_wants_its_name_and_a_second_person(opened: Open, monkeypatch: Patch) -> None:

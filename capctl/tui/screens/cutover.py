@@ -16,6 +16,7 @@ from capctl.tui.confirmation import Field, Question, environment, gate_line
 from capctl.tui.cutover import (
     WORKING,
     evening_of,
+    is_stale,
     look_of,
     needs_approver,
     open_evening,
@@ -127,6 +128,8 @@ class CutoverScreen(ConsoleScreen):
             return "It is under way; it goes on by itself until it needs you."
         if look_of(state) is None:
             return "Where the cutover stands is not known yet."
+        if is_stale(state):
+            return "What is known is too old to go on; b works all the same."
         if other := other_driver(state):
             return f"{other.name} is at {other.title} for {duration(other.since_s)}; g is free once they stop."
         if op.id == BEGIN:
@@ -201,16 +204,26 @@ def _about_going_on(call: Call, state: ConsoleState) -> Question | None:
     if step is None:
         return None
     kind, asked = kind_of(step.id), bool(call.arguments.get("go"))
-    approver = (Field("approver", "Approver: the second person"),) if asked and needs_approver(step, state) else ()
+    in_production = state.env == PRODUCTION
+    approver = (Field("approver", "Approver: the second person"),) if needs_approver(step, state) else ()
     way_back = f"capctl {kind.way_back}" if kind.way_back else "it changes nothing"
+    no_go = " n is no-go: everything stays as it is." if asked else ""
     return Question(
         title=f"{kind.title}: {'go or no-go' if asked else 'go on'} in {environment(state.env)}?",
-        consequence=f"It needs: {kind.proof}. Way back: {way_back}.",
+        consequence=f"It needs: {kind.proof}. {_afterwards(step, state)} Way back: {way_back}.{no_go}",
         evidence=gate_line(state) if step.id.startswith(ENFORCE) else _before(step, state),
         verb="Go" if asked else "Go on",
-        fields=(*(approver if state.env == PRODUCTION else ()), *_typed(state)) if asked else (),
-        grave=state.env == PRODUCTION,
+        fields=(*approver, *_typed(state)) if asked and in_production else (),
+        grave=in_production,
     )
+
+
+def _afterwards(step: Step, state: ConsoleState) -> str:
+    """How far it goes by itself."""
+    rows = rows_of(state)
+    place = next(place for place, row in enumerate(rows) if row.step.id == step.id)
+    asked = next((row.kind.title for row in rows[place + 1 :] if row.kind.needs_go), "")
+    return f"Then it goes on by itself up to {asked}." if asked else "Then the cutover is done."
 
 
 def _before(step: Step, state: ConsoleState) -> str:

@@ -17,6 +17,7 @@ from engine.ops.catalogue import REGISTRY
 from engine.ops.cutover_kept import latest
 from engine.ops.cutover_lease import held_lease
 from engine.ops.cutover_steps import Outcome, Work
+from engine.ops.results.cutover import CutoverShown
 from engine.ops.run import run
 from engine.rollout.state import Phase as RolloutPhase
 from tests.unit.cutover.evening_world import ENV, POLICY, STEPS, EveningWorld, ends, good
@@ -164,7 +165,7 @@ def test_a_driver_that_gets_on_meanwhile_does_not_stop_it(
     evening_world.run()
     enforce(evening_world.ctx)
     second, store = evening_world.console("second"), evening_world.ctx.store
-    real, pushed = store.commit_cutover, []
+    real, pushed = store.commit_cutover, list[CutoverShown]()
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
         if not pushed:
