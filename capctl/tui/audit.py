@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, cast
@@ -91,6 +92,22 @@ def findings(state: ConsoleState) -> tuple[Finding, ...]:
 def broken_at(state: ConsoleState) -> tuple[int, ...]:
     """Numbers of the records at which something is wrong, the first of them first."""
     return tuple(sorted({found.position for found in findings(state) if found.position is not None}))
+
+
+def problems_of(line: SeenLine, lines: Sequence[SeenLine], state: ConsoleState) -> list[str]:
+    """What is wrong at a line; where lines are gone, it is said of the one that follows them.
+
+    Args:
+        line: One of the lines.
+        lines: Those that are shown.
+        state: What a verification has found.
+    """
+    before = max((other.number for other in lines if other.number < line.number), default=line.number - 1)
+    return [
+        found.problem
+        for found in findings(state)
+        if found.position is not None and before < found.position <= line.number
+    ]
 
 
 def place_of(lines: tuple[SeenLine, ...], number: int | None) -> int:

@@ -71,8 +71,10 @@ def age(seconds: float | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """A fragment as a sentence begins: with a capital letter."""
-    return text[:1].upper() + text[1:]
+    """A fragment as a sentence begins: with a capital letter, unless a key or the command itself begins it."""
+    first = text.partition(" ")[0]
+    is_typed = first == "capctl" or (len(first) == 1 and first != "a")
+    return text if is_typed else text[:1].upper() + text[1:]
 
 
 def clock_time(moment: datetime, zone: tzinfo | None) -> str:

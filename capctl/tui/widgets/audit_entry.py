@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 from textual.geometry import Size
 
-from capctl.tui.audit import findings, look_of, moment
+from capctl.tui.audit import look_of, moment, problems_of
 from capctl.tui.drawing import heading, page
 from capctl.tui.outcomes import GLYPHS
 from capctl.tui.state import ConsoleState
@@ -49,7 +49,7 @@ def details(chosen: SeenLine, look: AuditLook, state: ConsoleState, zone: tzinfo
         state: What a verification has found there.
         zone: For times.
     """
-    told = [("wrong", found.problem) for found in findings(state) if found.position == chosen.number]
+    told = [("wrong", problem) for problem in problems_of(chosen, look.lines, state)]
     if chosen.shown is None:
         told.append(("record", "The line is no audit record: somebody altered it."))
     else:

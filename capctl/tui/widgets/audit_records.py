@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import ClassVar, Final
 
@@ -13,7 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 
-from capctl.tui.audit import broken_at, look_of, moment, object_of, place_of
+from capctl.tui.audit import look_of, moment, object_of, place_of, problems_of
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.outcomes import GLYPHS, TONES
 from capctl.tui.state import ConsoleState
@@ -65,11 +64,13 @@ class AuditRecords(Panel, can_focus=True):
         place, rows = place_of(look.lines, self.chosen), max(1, size.height - 1)
         first = self._first(look, rows)
         shown = look.lines[first : first + rows]
-        broken = _marked(look.lines, broken_at(state))
+        broken = [bool(problems_of(line, look.lines, state)) for line in shown]
         lines = [heading("Records", self._note(look), size.width)]
         for number, line in enumerate(shown, start=first):
             is_chosen = number == place
-            drawn = _line(line, state.now, self.room.zone, chosen=is_chosen, broken=line.number in broken)
+            drawn = _line(
+                line, state.now, self.room.zone, chosen=is_chosen, broken=bool(problems_of(line, look.lines, state))
+            )
             lines.append(drawn.truncate(size.width, ellipsis=True))
         if len(lines) <= rows:
             lines.append(Content.styled(_end(look), "$muted"))
@@ -137,13 +138,6 @@ class AuditRecords(Panel, can_focus=True):
         if self.chosen is None:
             return f"newest of {count(look.size)} first, live"
         return f"{count(self.chosen)} of {count(look.size)}; home follows the newest"
-
-
-def _marked(lines: Sequence[SeenLine], positions: Sequence[int]) -> set[int]:
-    """Numbers of the lines at which something is wrong; where a line is gone, of the one that follows it."""
-    numbers = sorted(line.number for line in lines)
-    following = (next((number for number in numbers if number >= position), None) for position in positions)
-    return {number for number in following if number is not None}
 
 
 def _end(look: AuditLook) -> str:
