@@ -68,9 +68,7 @@ class AuditRecords(Panel, can_focus=True):
         lines = [heading("Records", self._note(look), size.width)]
         for number, line in enumerate(shown, start=first):
             is_chosen = number == place
-            drawn = _line(
-                line, state.now, self.room.zone, chosen=is_chosen, broken=bool(problems_of(line, look.lines, state))
-            )
+            drawn = _line(line, state.now, self.room.zone, chosen=is_chosen, broken=broken[number - first])
             lines.append(drawn.truncate(size.width, ellipsis=True))
         if len(lines) <= rows:
             lines.append(Content.styled(_end(look), "$muted"))
