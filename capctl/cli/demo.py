@@ -29,8 +29,9 @@ def run_demo(
     """
     from pathlib import Path
 
-    from engine.demo import DemoWorld, run_script
+    from engine.demo import run_script
     from engine.demo.seed import demo_plan
+    from engine.ops.demo_world import demo_world
 
     folder = Path(state) if state else ctx.settings.state_dir
     if headless:
@@ -50,9 +51,7 @@ def run_demo(
     from capctl.tui.launch import run_tui
 
     steps = demo_plan(plan, drift_max=drift_max)
-    with DemoWorld(
-        folder, ctx.clock, settings=ctx.settings, actor=ctx.actor, plan=steps, rate=rate, port=port, fresh=fresh
-    ) as world:
+    with demo_world(ctx, folder, plan=steps, rate=rate, port=port, fresh=fresh, at_once=False) as world:
         if inject_drift:
             world.inject_drift()
         run_tui(world.ctx, demo=world)

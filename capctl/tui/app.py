@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from textual import on
@@ -51,6 +52,7 @@ from capctl.tui.screens.index import SCREENS, entry_of
 from capctl.tui.state import ConsoleState
 from capctl.tui.theme_files import FALLBACK, ThemeShelf, load_themes, shipped_directory, user_directory
 from capctl.tui.widgets.command_bar import CommandBar
+from capctl.tui.world import World, bring_up
 from engine.context import EngineContext
 from engine.drift.gate import Answer
 from engine.errors import EngineError
@@ -66,7 +68,7 @@ class ControlRoom(App[None]):
         spawn: Where operations run.
         themes: What to dress in; the shipped and the user's own files by default.
         zone: The zone times are shown in; the machine's own by default.
-        world_url: Where the embedded demonstration answers, if there is one.
+        world: The embedded demonstration, if it stands in one; its processes are started behind the first picture.
     """
 
     TITLE = "capctl"
@@ -86,12 +88,13 @@ class ControlRoom(App[None]):
         spawn: Spawn = spawn_thread,
         themes: ThemeShelf | None = None,
         zone: tzinfo | None = None,
-        world_url: str = "",
+        world: World | None = None,
     ) -> None:
         self._shelf = themes or load_themes([shipped_directory(), user_directory()])
         super().__init__()
         self.zone = zone
-        self.world_url = world_url
+        self._world = world
+        self._spawn = spawn
         self.state_changed: Signal[ConsoleState] = Signal(self, "state")
         self.state = ConsoleState(
             env=ctx.env,
@@ -123,6 +126,8 @@ class ControlRoom(App[None]):
             self.say("\n".join(self._shelf.problems), title="Theme not loaded")
         self.set_interval(1.0, self.tick)
         self._poller.start()
+        if self._world is not None:
+            self._spawn(partial(bring_up, self._world, self))
 
     def on_unmount(self) -> None:
         """Sample no more."""
@@ -219,7 +224,8 @@ class ControlRoom(App[None]):
 
     def action_help(self) -> None:
         """Show every key and command."""
-        note = f"The demonstration's verifier answers at {self.world_url}." if self.world_url else ""
+        url = self._world.url if self._world else ""
+        note = f"The demonstration's verifiers answer at {url}." if url else ""
         self.push_screen(HelpScreen(note))
 
     @on(CommandEntered)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from capctl.tui.world import World
     from engine.context import EngineContext
 
 REMOTE_DEFAULTS: Final[Mapping[str, str]] = {
@@ -14,15 +15,6 @@ REMOTE_DEFAULTS: Final[Mapping[str, str]] = {
     "TEXTUAL_SMOOTH_SCROLL": "0",
 }
 """Over a network every frame is bytes: nothing moves by itself, and a burst of changes is one redraw."""
-
-
-class World(Protocol):
-    """The embedded demonstration behind a console, where there is one."""
-
-    @property
-    def url(self) -> str:
-        """Where its verifier answers."""
-        ...
 
 
 def settle_terminal(environ: MutableMapping[str, str]) -> None:
@@ -48,4 +40,4 @@ def run_tui(ctx: EngineContext, *, demo: World | None = None) -> None:
     from capctl.tui.app import ControlRoom
     from capctl.tui.sampling import sampler
 
-    ControlRoom(ctx, sample=sampler(ctx), world_url=demo.url if demo else "").run(mouse=ctx.settings.mouse)
+    ControlRoom(ctx, sample=sampler(ctx), world=demo).run(mouse=ctx.settings.mouse)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,7 @@ from engine.clock import Clock, SystemClock
 from engine.demo.access import note_sap, note_url
 from engine.demo.rate import TrafficReport, forget_report, read_rate, read_report, write_rate
 from engine.demo.seed import ENV, POLICY_ID, begin, demo_plan, furnish, inject_drift
+from engine.demo.serving import OneVerifier, Serve
 from engine.errors import Unavailable
 from engine.settings import Settings, default_state_dir
 
@@ -21,17 +24,8 @@ if TYPE_CHECKING:
     from engine.rollout.state import RolloutPlan
     from engine.verifier.supervision import Child
 
-START_S: Final = 20.0
-"""Longest wait for the verifier's first sign of life; it takes about one second."""
-LOOK_S: Final = 0.05
-"""How often it looks for that sign."""
-FIRST_TRIES: Final = 2
-"""Restarts before the first sign: a port that is taken stays taken."""
-REPLICA: Final = "demo-1"
 SAP_BEHAVIOUR: Final = '{"throttle_every": 9, "retry_after": "2"}'
 """A busy system: now and then it asks to wait, as real ones do, so that the screen shows what happens then."""
-UNLIMITED: Final = {"CAPCTL_RATE_LIMIT_PER_S": "0"}
-"""The generator is one client that asks as often as a thousand."""
 
 
 def demo_state_dir(base: Path | None = None) -> Path:
@@ -52,9 +46,11 @@ class DemoWorld:
         actor: Who acts; the login name when None.
         plan: What the rollout follows; by default 0, 25, 100 % by hand.
         rate: Requests per second to begin with; the persisted one when None.
-        port: Of the verifier; 0 takes a free one.
+        serve: Chooses who answers the callers; one verifier when None.
+        port: Of that verifier; 0 takes a free one.
         fresh: Start the rollout over in any case.
-        start_rollout: Whether a rollout is started where none is under way; a cutover starts its own.
+        keeps_rollout: Whether the rollout is left as it stands; a cutover that is under way starts its own.
+        at_once: Whether entering waits for the processes; a console shows itself first, and calls `start` behind that.
     """
 
     def __init__(
@@ -66,9 +62,11 @@ class DemoWorld:
         actor: str | None = None,
         plan: RolloutPlan | None = None,
         rate: float | None = None,
+        serve: Serve | None = None,
         port: int = 0,
         fresh: bool = False,
-        start_rollout: bool = True,
+        keeps_rollout: Callable[[EngineContext], bool] = lambda _: False,
+        at_once: bool = True,
     ) -> None:
         from engine.bootstrap import open_context
 
@@ -78,13 +76,16 @@ class DemoWorld:
         """The environment to run operations in."""
         self._plan = plan or demo_plan()
         self._first_rate = rate
-        self._port = port
+        self._serving = serve(self.ctx) if serve else OneVerifier(self.ctx, port=port)
         self._fresh = fresh
-        self._start_rollout = start_rollout
+        self._keeps_rollout = keeps_rollout
+        self._at_once = at_once
         self._lock: int | None = None
+        self._starting = threading.Lock()
+        self._ended = threading.Event()
         self._children: list[Child] = []
         self.url = ""
-        """Where the verifier answers, once the block is entered."""
+        """Where requests are answered, once they are."""
 
     def __enter__(self) -> Self:
         self._lock = _only_one(self.state_dir)
@@ -92,9 +93,10 @@ class DemoWorld:
             forget_report(self.state_dir)
             furnish(self.ctx)
             self.set_rate(read_rate(self.state_dir) if self._first_rate is None else self._first_rate)
-            if self._start_rollout:
+            if self._fresh or not self._keeps_rollout(self.ctx):
                 begin(self.ctx, self._plan, fresh=self._fresh)
-            self._start_processes()
+            if self._at_once:
+                self.start()
         except BaseException:
             self._close()
             raise
@@ -131,43 +133,39 @@ class DemoWorld:
     @property
     def pids(self) -> dict[str, int | None]:
         """The processes, by name; None for one that is just being restarted."""
-        return {child.label: child.pid for child in self._children}
+        return {**self._serving.pids, **{child.label: child.pid for child in self._children}}
 
-    def _start_processes(self) -> None:
-        from engine.verifier.supervision import Announced, Child, module_command
+    def start(self) -> None:
+        """Bring the processes up: SAP, who answers, then the callers. Blocks until requests are answered.
 
-        logs = self.state_dir / "logs"
-        logs.mkdir(mode=0o700, exist_ok=True)
-        announced = Announced()
+        Does nothing once the world has ended.
 
-        def verifier() -> list[str]:
-            # A restarted one takes its port back: whoever looks at the URL need not notice.
-            port = announced.port or self._port
-            state = str(self.state_dir)
-            return module_command(
-                "engine.verifier",
-                *("--state", state, "--env", ENV, "--port", str(port), "--replica", REPLICA, "--die-with-parent"),
-            )
+        Raises:
+            Unavailable: What should answer does not come up.
+        """
+        with self._starting:
+            if self._ended.is_set():
+                return
+            logs = self.state_dir / "logs"
+            logs.mkdir(mode=0o700, exist_ok=True)
+            self._start_sap(logs)
+            try:
+                self.url = self._serving.start()
+            except Unavailable:
+                # Whoever is leaving need not hear that something did not come up any more.
+                if self._ended.is_set():
+                    return
+                raise
+            note_url(self.state_dir, self.url)
+            self._start_traffic(logs)
+
+    def _start_traffic(self, logs: Path) -> None:
+        from engine.verifier.supervision import Child, module_command
 
         def traffic() -> list[str]:
-            return module_command("engine.demo.traffic", "--url", announced.url, "--state", str(self.state_dir))
+            return module_command("engine.demo.traffic", "--url", self.url, "--state", str(self.state_dir))
 
-        clock = self.ctx.clock
-        child = self._add(
-            Child("verifier", verifier, log_dir=logs, clock=clock, on_line=announced.note, environ=UNLIMITED)
-        )
-        gives_up = clock.monotonic() + START_S
-        while not announced.wait(LOOK_S):
-            if child.restarts >= FIRST_TRIES or clock.monotonic() > gives_up:
-                raise Unavailable(
-                    "demo.no_verifier",
-                    "The embedded verifier did not start",
-                    "See logs/verifier.log in the demonstration's state directory; --port 0 takes a free port.",
-                )
-        self.url = announced.url
-        note_url(self.state_dir, self.url)
-        self._start_sap(logs)
-        self._add(Child("traffic", traffic, log_dir=logs, clock=clock))
+        self._add(Child("traffic", traffic, log_dir=logs, clock=self.ctx.clock))
 
     def _start_sap(self, logs: Path) -> None:
         """Bring up the simulated SAP. Nobody waits for it: the pilot is one screen among others."""
@@ -187,15 +185,23 @@ class DemoWorld:
 
         self._add(Child("sap", sap, log_dir=logs, clock=self.ctx.clock, on_line=note))
 
-    def _add(self, child: Child) -> Child:
+    def _add(self, child: Child) -> None:
         self._children.append(child)
         child.start()
-        return child
 
     def _close(self) -> None:
-        # Traffic first: requests that find no verifier would look like failures of the verifier.
-        for child in reversed(self._children):
-            child.stop()
+        self._ended.set()
+        if not self._starting.acquire(blocking=False):
+            # Still coming up on another thread, which waits for nothing any more once this is gone.
+            self._serving.stop()
+            self._starting.acquire()
+        try:
+            # Callers first: requests that find no verifier would look like failures of the verifier.
+            for child in reversed(self._children):
+                child.stop()
+            self._serving.stop()
+        finally:
+            self._starting.release()
         if self._children:
             note_sap(self.state_dir, "")
         self._children.clear()

@@ -140,22 +140,9 @@ def _deploy(work: Work) -> Outcome:
     assert step is not None
     before = target.status()
     if step.attempts > 1 and before.is_ready and before.revision > (step.baseline or 0):
-        outcome = Outcome(StepState.DONE, f"revision {before.revision} was deployed before the interruption")
-    else:
-        made = work.run("deploy.apply", **work.release)
-        outcome = _of(made.answer, f"revision {made.revision} serves, before: {made.from_revision or 'none'}")
-    lead_callers(work.ctx)
-    return outcome
-
-
-def lead_callers(ctx: EngineContext) -> None:
-    """Let the demonstration's callers ask what is deployed on this machine, where that runs."""
-    from engine.cutover.local.documents import local_url
-    from engine.demo.access import note_url
-
-    url = local_url(ctx.settings)
-    if ctx.env == DEMO and url:
-        note_url(ctx.settings.state_dir, url)
+        return Outcome(StepState.DONE, f"revision {before.revision} was deployed before the interruption")
+    made = work.run("deploy.apply", **work.release)
+    return _of(made.answer, f"revision {made.revision} serves, before: {made.from_revision or 'none'}")
 
 
 def _smoke(work: Work) -> Outcome:

@@ -14,7 +14,7 @@ from engine.ops.cutover_drive import Driver, drive
 from engine.ops.cutover_kept import commit, end_rolled_back, latest, read_evening, require_stored
 from engine.ops.cutover_lease import held_lease
 from engine.ops.cutover_record import record_path
-from engine.ops.cutover_steps import DEMO, lead_callers, shares_of
+from engine.ops.cutover_steps import DEMO, shares_of
 from engine.ops.results.cutover import CutoverShown
 from engine.ops.target import policy_id
 from engine.ops.view import rollback_service
@@ -143,24 +143,17 @@ def percents_of(ctx: EngineContext, policy: str) -> tuple[str, ...]:
 
 @contextmanager
 def _embedded_world(ctx: EngineContext, target: str) -> Iterator[None]:
-    """Bring callers and SAP up in the demonstration, unless they run; what was deployed there ends with the evening."""
-    from engine.cutover.local.target import LocalTarget
-    from engine.demo import DemoWorld
+    """Bring callers, verifiers and SAP up in the demonstration, unless they run; they end with the command."""
+    from engine.ops.demo_world import demo_world
 
     if ctx.env != DEMO or target != "local":
         yield
         return
-    world = DemoWorld(ctx.settings.state_dir, ctx.clock, settings=ctx.settings, actor=ctx.actor, start_rollout=False)
+    world = demo_world(ctx, ctx.settings.state_dir, keeps_rollout=lambda _: True)
     with ExitStack() as stack:
         try:
             stack.enter_context(world)
         except Unavailable as error:
             if error.code != "demo.running":
                 raise
-            yield
-            return
-        lead_callers(ctx)
         yield
-        evening = latest(ctx)
-        if evening and evening.phase is not Phase.OPEN:
-            LocalTarget(ctx.settings, ctx.clock, actor=ctx.actor).stop()

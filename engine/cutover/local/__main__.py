@@ -44,14 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 6
-        _serve(settings, options.folder, listen("127.0.0.1", options.port))
+        listening = listen("127.0.0.1", options.port)
+        _serve(settings, options.folder, listening, die_with_parent=options.die_with_parent)
     except EngineError as error:
         sys.stderr.write(f"supervisor: {error.message}\nhint: {error.hint}\n")
         return 5
     return 0
 
 
-def _serve(settings: Settings, folder: Path, listening: socket.socket) -> None:
+def _serve(settings: Settings, folder: Path, listening: socket.socket, *, die_with_parent: bool) -> None:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     # An answer takes as long as it takes: whoever asks has a timeout of their own.
     client = httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(None, connect=2.0), trust_env=False)
@@ -59,14 +60,23 @@ def _serve(settings: Settings, folder: Path, listening: socket.socket) -> None:
     supervisor = Supervisor(settings, folder, proxy=proxy, client=client, clock=SystemClock(), url=url)
     config = uvicorn.Config(proxy, ws="none", lifespan="off", access_log=False, log_config=None, server_header=False)
     with suppress(KeyboardInterrupt):
-        _Server(config, supervisor, client, url).run(sockets=[listening])
+        _Server(config, supervisor, client, url, die_with_parent=die_with_parent).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
     """Uvicorn's server with the supervisor beside it."""
 
-    def __init__(self, config: uvicorn.Config, supervisor: Supervisor, client: httpx.AsyncClient, url: str) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        supervisor: Supervisor,
+        client: httpx.AsyncClient,
+        url: str,
+        *,
+        die_with_parent: bool,
+    ) -> None:
         super().__init__(config)
+        self._die_with_parent = die_with_parent
         self._supervisor = supervisor
         self._client = client
         self._url = url
@@ -76,6 +86,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self._watch = asyncio.create_task(self._supervisor.run())
         self._watch.add_done_callback(self._watch_ended)
+        if self._die_with_parent:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._parent_spoke)
         announce(self._url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -85,6 +97,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
         await self._supervisor.close()
         await self._client.aclose()
+
+    def _parent_spoke(self) -> None:
+        """Nobody writes to stdin: it closes when the parent goes, however it goes."""
+        if not os.read(sys.stdin.fileno(), 4096):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self.should_exit = True
 
     def _watch_ended(self, watch: asyncio.Task[None]) -> None:
         """A supervisor that no longer looks must not pretend to supervise."""
@@ -99,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--env", required=True, help="name of the environment")
     parser.add_argument("--folder", type=Path, required=True, help="where the documents and logs are")
     parser.add_argument("--detach", action="store_true", help="go on in the background, without a parent")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when stdin closes")
     parser.add_argument("--port", type=int, default=0, help="of the proxy; 0 takes a free one")
     return parser
 

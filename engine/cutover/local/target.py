@@ -325,8 +325,7 @@ class LocalTarget:
         emit(Progress("start", 0, len(STEPS), "start the local supervisor"))
         logs = self.folder / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        where = ("--state", str(self._settings.state_dir), "--env", self._settings.env, "--folder", str(self.folder))
-        command = module_command("engine.cutover.local", *where, "--port", str(ledger.port), "--detach")
+        command = supervisor_command(self._settings, self.folder, ledger.port, "--detach")
         gives_up = self._clock.monotonic() + START_S
         started = _started_in_background(command, logs / "supervisor.log")
         while not (started and (found := Found.read(self.folder)).is_alive):
@@ -340,6 +339,19 @@ class LocalTarget:
 
     def _emit(self, emit: Emit, done: int, message: str) -> None:
         emit(Progress(STEPS[min(done, len(STEPS) - 1)], done, len(STEPS), message))
+
+
+def supervisor_command(settings: Settings, folder: Path, port: int, lives: str) -> list[str]:
+    """The command line of a supervisor.
+
+    Args:
+        settings: Of the environment.
+        folder: Where the documents and logs are.
+        port: Of the proxy; 0 takes a free one.
+        lives: `--detach` where it outlives whoever starts it, `--die-with-parent` where it does not.
+    """
+    where = ("--state", str(settings.state_dir), "--env", settings.env, "--folder", str(folder))
+    return module_command("engine.cutover.local", *where, "--port", str(port), lives)
 
 
 def _started_in_background(command: list[str], log: Path) -> bool:
