@@ -34,6 +34,8 @@ THEME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 RECIPIENT_PATTERN: Final = re.compile(r"age1[a-z0-9]{1,100}")
 MATCH_PATTERN: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(=~?|!=|!~)"[^"\\{}\n]*"(,(?!$)|$))*')
 """Label matchers of PromQL, without the braces."""
+MOUNT_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+REGION_PATTERN: Final = re.compile(r"([a-z]{2}(-[a-z]+)+-[0-9]{1,2})?")
 SOURCES: Final = ("embedded", "scrape", "prometheus")
 SHORTEST_POLL_S: Final = 0.1
 LONGEST_POLL_S: Final = 60.0
@@ -93,6 +95,16 @@ class Settings(ServiceSettings):
     kube_context: str = ""
     """The kubeconfig's context to deploy to; empty: the current one, which production does not accept."""
     kube_namespace: str = "cap"
+    vault_address: str = ""
+    """Base URL of the Vault or OpenBao that keeps keys; empty: there is none."""
+    vault_mount: str = "transit"
+    """Path of its transit engine."""
+    vault_token_file: Path | None = None
+    """Holds the token for Vault; without it the variable CAPCTL_VAULT_TOKEN may hold it."""
+    aws_region: str = ""
+    """Region of the AWS KMS that keeps keys; empty: what AWS_REGION or AWS_DEFAULT_REGION says."""
+    aws_endpoint: str = ""
+    """Base URL of AWS KMS where it is not the region's own; empty: it is."""
 
     @property
     def store_path(self) -> Path:
@@ -322,6 +334,10 @@ def _url(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def _optional_url(value: Any) -> str:
+    return "" if value == "" else _url(value)
+
+
 _SWITCHES: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -353,5 +369,10 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "kubectl": _program,
     "kube_context": _matching(CONTEXT_PATTERN),
     "kube_namespace": _matching(KUBE_NAME_PATTERN),
+    "vault_address": _optional_url,
+    "vault_mount": _matching(MOUNT_PATTERN),
+    "vault_token_file": _path,
+    "aws_region": _matching(REGION_PATTERN),
+    "aws_endpoint": _optional_url,
     **SERVICE_CONVERTERS,
 }

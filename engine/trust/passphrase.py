@@ -1,4 +1,4 @@
-"""The passphrase of the private keys: from a file that only its owner can read, or from the environment."""
+"""The passphrase of the private keys, and other secrets: in a file that only its owner can read, or the environment."""
 
 from __future__ import annotations
 
@@ -27,20 +27,30 @@ def read_passphrase(settings: Settings, environ: Mapping[str, str]) -> bytes | N
     """
     if settings.key_passphrase_file is None:
         return environ.get(VARIABLE, "").encode() or None
-    passphrase = _read(settings.key_passphrase_file).splitlines()[:1]
+    passphrase = read_secret(settings.key_passphrase_file, what="passphrase").splitlines()[:1]
     if not passphrase or not passphrase[0]:
         raise Refused("trust.passphrase_empty", "The passphrase file is empty", "Write it in the first line.")
     return passphrase[0]
 
 
-def _read(path: Path) -> bytes:
+def read_secret(path: Path, *, what: str) -> bytes:
+    """The content of a file that only its owner can read, as much of it as a secret has.
+
+    Args:
+        path: The file, or a link to it.
+        what: What lies in it, for errors: `passphrase`.
+
+    Raises:
+        Refused: It is open to other users, or no file.
+        Unavailable: It cannot be read.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise Unavailable(
             "trust.passphrase_not_read",
-            f"The passphrase file {path.name} cannot be read ({error.strerror})",
-            "Check key_passphrase_file.",
+            f"The {what} file {path.name} cannot be read ({error.strerror})",
+            "Check the setting that names it.",
         ) from error
     try:
         # A mounted secret is a link to a file, so links are followed; what counts is who can read the file.
@@ -48,8 +58,8 @@ def _read(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             raise Refused(
                 "trust.passphrase_exposed",
-                f"The passphrase file {path.name} is no file, or open to other users",
-                "chmod 600 it; treat the passphrase as known if others may have read it.",
+                f"The {what} file {path.name} is no file, or open to other users",
+                f"chmod 600 it; treat the {what} as known if others may have read it.",
             )
         return os.read(descriptor, _MAX_BYTES)
     finally:
