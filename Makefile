@@ -44,7 +44,7 @@ docs: $(VENV)/.dev ## Regenerate the documents that are made from the code.
 	$(BIN)/python -m engine.verifier.openapi > docs/openapi/openapi.yaml
 	cp grafana/rules/alerts.yml grafana/rules/recording.yml grafana/dashboards/verifier.json helm/files/
 
-tools: $(VENV)/.tools ## Fetch helm and kubectl, for the tests of the chart.
+tools: $(VENV)/.tools ## Fetch the programs of the tests: helm, kubectl and bao.
 
 lock:            ## Resolve the lock files again (needs uv).
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \

