@@ -18,6 +18,7 @@ from engine.bootstrap import load
 from engine.clock import SystemClock
 from engine.cutover.local.proxy import Proxy
 from engine.cutover.local.supervisor import Supervisor
+from engine.cutover.local.upstream import Upstream
 from engine.errors import EngineError
 from engine.verifier.listening import announce, listen, url_of
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from engine.settings import Settings
 
 LOCK = "supervisor.lock"
-CONNECTIONS = 1000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,10 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(settings: Settings, folder: Path, listening: socket.socket, *, die_with_parent: bool) -> None:
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    # An answer takes as long as it takes: whoever asks has a timeout of their own.
-    client = httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(None, connect=2.0), trust_env=False)
-    proxy, url = Proxy(client), url_of(listening, scheme="http")
+    client = httpx.AsyncClient(trust_env=False)
+    proxy, url = Proxy(Upstream()), url_of(listening, scheme="http")
     supervisor = Supervisor(settings, folder, proxy=proxy, client=client, clock=SystemClock(), url=url)
     config = uvicorn.Config(proxy, ws="none", lifespan="off", access_log=False, log_config=None, server_header=False)
     with suppress(KeyboardInterrupt):

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from engine.canonical import canonical_json
 from engine.cutover.local.routing import WeightedRouter
-
-if TYPE_CHECKING:
-    import httpx
+from engine.cutover.local.upstream import Answer, Upstream, UpstreamLostError
 
 SERVED_BY: Final = b"x-served-by"
 HOP_BY_HOP: Final = frozenset(
@@ -39,11 +37,11 @@ class Proxy:
     """Passes requests on.
 
     Args:
-        client: Speaks to the backends; it must neither retry nor follow redirects.
+        upstream: Speaks to the backends; it neither retries nor follows redirects.
     """
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
         self._router = WeightedRouter()
         self._urls: Mapping[str, str] = {}
         self.in_flight: Counter[str] = Counter()
@@ -66,29 +64,27 @@ class Proxy:
             self.in_flight[backend] -= 1
 
     async def _pass_on(self, backend: str, scope: Scope, receive: Receive, send: Send) -> None:
-        import httpx
-
         query = scope["query_string"]
-        url = self._urls[backend] + scope["raw_path"].decode("ascii") + (f"?{query.decode('ascii')}" if query else "")
+        target = scope["raw_path"] + (b"?" + query if query else b"")
         headers = [(name, value) for name, value in scope["headers"] if name not in HOP_BY_HOP]
-        body = _body(receive) if _has_body(scope) else None
-        request = self._client.build_request(scope["method"], url, headers=headers, content=body)
+        if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            headers.append((b"transfer-encoding", b"chunked"))
         try:
-            answer = await self._client.send(request, stream=True)
-        except httpx.HTTPError:
+            answer = await self._upstream.send(self._urls[backend], scope["method"], target, headers, _body(receive))
+        except UpstreamLostError:
             await _refuse(send, 502, "proxy.backend_lost", "The verifier did not answer", backend)
             return
         try:
             await _relay(answer, backend, send)
         finally:
-            await answer.aclose()
+            answer.close()
 
 
-async def _relay(answer: httpx.Response, backend: str, send: Send) -> None:
-    kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in HOP_BY_HOP]
-    headers = [*kept, (SERVED_BY, backend.encode())]
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    async for chunk in answer.aiter_raw():
+async def _relay(answer: Answer, backend: str, send: Send) -> None:
+    headers = [(name, value) for name, value in answer.headers if name not in HOP_BY_HOP]
+    headers.append((SERVED_BY, backend.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    async for chunk in answer.body():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body"})
 
@@ -101,10 +97,6 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
         yield message.get("body", b"")
         if not message.get("more_body"):
             return
-
-
-def _has_body(scope: Scope) -> bool:
-    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 async def _refuse(send: Send, status: int, code: str, detail: str, backend: str = "") -> None:
