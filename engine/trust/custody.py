@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Final
 
 from engine.audit import AuditEvent, current_intent
 from engine.clock import Clock
-from engine.errors import Conflict, Held, InvalidInput, Refused
+from engine.errors import Conflict, Held, Refused
 from engine.ports import KeyringStore
 from engine.settings import Settings
 from engine.trust.backend import FILE_SCHEME, FileBackend, KeyBackend
+from engine.trust.backends import make_backend
 from engine.trust.dsse import seal
 from engine.trust.high_water import HighWaterFile
 from engine.trust.jwk import PublicKey
@@ -68,7 +69,10 @@ class Custody:
         self.store = store
         self.actor = actor
         self.keeper = Keeper(store, HighWaterFile(settings.checkpoint_path), clock)
+        self._environ = environ
+        self._random_bytes = random_bytes
         self._files = FileBackend(settings, environ=environ, random_bytes=random_bytes)
+        self._elsewhere: dict[str, KeyBackend] = {}
         self._signers: dict[str, Signer] = {}
 
     def now(self) -> datetime:
@@ -122,11 +126,20 @@ class Custody:
         return known
 
     def backend(self, ref: str) -> KeyBackend:
-        """The back end that a reference names. Raises InvalidInput where there is none."""
+        """The back end that a reference names.
+
+        Raises:
+            InvalidInput: There is none.
+            Unavailable: What it needs is not installed.
+        """
         scheme = ref.partition(":")[0]
-        if scheme != FILE_SCHEME:
-            raise InvalidInput("keys.unknown_backend", f"There is no back end {scheme!r}", f"Known: {FILE_SCHEME}.")
-        return self._files
+        if scheme == FILE_SCHEME:
+            return self._files
+        if scheme not in self._elsewhere:
+            self._elsewhere[scheme] = make_backend(
+                scheme, self.settings, environ=self._environ, random_bytes=self._random_bytes
+            )
+        return self._elsewhere[scheme]
 
     def enrol(self, purposes: Iterable[KeyPurpose]) -> Keyring:
         """Add a key for each of the purposes that has none, making the keyring where there is none.

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import gzip
 import logging
-import re
 import signal
-import socket
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +21,7 @@ from engine.trust.backends.vault_token import VARIABLE
 from engine.trust.challenge import challenge
 from engine.trust.keyfile import KeyPurpose
 from tests.contract.signers.vault_server import VaultServer, documented_policy, free_ports
+from tests.contract.signers.wire import answering, relay
 
 RESPONSE = KeyPurpose.RESPONSE
 VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
@@ -243,13 +240,7 @@ class TestServer:
         token = {VARIABLE: vault_server.root_token}
         ref, signer = VaultBackend(settings, environ=token).make(RESPONSE)
 
-        deaths = iter([vault_server.kill])
-
-        def kill_once(request: bytes) -> None:
-            if b"/sign/" in request:
-                next(deaths, lambda: None)()
-
-        with relay(vault_server.port, kill_once) as url:
+        with relay(vault_server.port, vault_server.dies_at_signature(1)) as url:
             relayed = VaultBackend(replace(settings, vault_address=url), environ=token).open(ref)
             try:
                 assert code_of(lambda: relayed.sign(b"m"), Unavailable) == "keys.vault_unreachable"
@@ -342,11 +333,10 @@ class TestVectors:
     def signs_as_published(self, vault_server: VaultServer, backend: VaultBackend, lines: list[str]) -> None:
         for number, line in enumerate(lines):
             seed, public, message, signed = (bytes.fromhex(part) for part in line.split(":")[:4])
-            name = f"capctl-dev-backup-{number:032x}"
+            name = f"capctl-dev-backup-{len(lines):016x}{number:016x}"
             vault_server.import_key(name, Ed25519PrivateKey.from_private_bytes(seed[:32]))
             signer = backend.open(f"vault:{name}")
             assert (signer.public_key.raw, signer.sign(message)) == (public, signed[:64])
-            backend.destroy(f"vault:{name}")
 
     def test_the_first_vectors_of_rfc_8032(self, vault_server: VaultServer, administered: VaultBackend) -> None:
         """Section 7.1, tests 1 and 2: an empty message, and one byte."""
@@ -373,58 +363,3 @@ RFC_8032 = [
     "387b2eaeb4302aeeb00d291612bb0c00",
 ]
 """Seed, public key, message and signature, as in the reference's own vectors."""
-
-
-@contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """A server that gives everybody the same answer. Its URL."""
-    with listening(lambda connection: (received_request(connection), connection.sendall(answer))) as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-@contextmanager
-def relay(port: int, meanwhile: Callable[[bytes], None]) -> Iterator[str]:
-    """Stands before a server, and does something between a request's arrival and its being passed on. Its URL."""
-
-    def pass_on(connection: socket.socket) -> None:
-        request = received_request(connection)
-        meanwhile(request)
-        with socket.create_connection(("127.0.0.1", port)) as server:
-            server.sendall(request.replace(b"Connection: keep-alive", b"Connection: close"))
-            while received := server.recv(65_536):
-                connection.sendall(received)
-
-    with listening(pass_on) as own:
-        yield f"http://127.0.0.1:{own}"
-
-
-def received_request(connection: socket.socket) -> bytes:
-    """One request with its body."""
-    with connection.makefile("rb") as stream:
-        head = b"".join(iter(stream.readline, b"\r\n"))
-        length = re.search(rb"(?i)^content-length: (\d+)", head, re.MULTILINE)
-        return head + b"\r\n" + stream.read(int(length[1]) if length else 0)
-
-
-@contextmanager
-def listening(serve: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Accepts one connection after the other, and closes each when it was served. The port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):
-                serve(connection)
-
-    thread = threading.Thread(target=accept)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()

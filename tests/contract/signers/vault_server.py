@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,8 @@ class VaultServer:
     root_token: str = ""
     unseal_key: str = ""
     process: subprocess.Popen[bytes] | None = None
-    _ids: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+    _administrator: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10))
 
     @property
     def url(self) -> str:
@@ -110,10 +113,25 @@ class VaultServer:
             self.process.wait()
             self.process = None
 
+    def dies_at_signature(self, number: int) -> Callable[[bytes], None]:
+        """For a relay: kills the server when the request for a signature has come, the first, second … time."""
+        signatures = count(1)
+
+        def watch(request: bytes) -> None:
+            if b"/sign/" in request and next(signatures) == number:
+                self.kill()
+
+        return watch
+
+    def close(self) -> None:
+        """Stop it for good."""
+        self._administrator.close()
+        self.kill()
+
     def ask(self, method: str, path: str, body: object = None, *, check: bool = True) -> Any:
         """What the server answers its administrator."""
         headers = {"X-Vault-Token": self.root_token}
-        answer = httpx.request(method, f"{self.url}/v1/{path}", json=body, headers=headers, timeout=10)
+        answer = self._administrator.request(method, f"{self.url}/v1/{path}", json=body, headers=headers)
         if check:
             answer.raise_for_status()
         return answer.json() if answer.content else None
@@ -125,19 +143,29 @@ class VaultServer:
         made = self.ask("POST", "auth/token/create", {"policies": [name], "no_default_policy": True, "ttl": "1h"})
         return str(made["auth"]["client_token"])
 
+    def new_env(self) -> str:
+        """The name of an environment that has no keys there yet."""
+        return f"env{next(self._ids)}"
+
     def import_key(self, name: str, key: Ed25519PrivateKey) -> None:
         """Put a private key there that is known outside (transit's import: AES-KWP under RSA-OAEP)."""
-        public = load_pem_public_key(self.ask("GET", "transit/wrapping_key")["data"]["public_key"].encode())
-        assert isinstance(public, RSAPublicKey)
         wrapping = os.urandom(32)
         secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        sealed = public.encrypt(wrapping, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+        sealed = self._wrapping_key.encrypt(
+            wrapping, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+        )
         ciphertext = base64.b64encode(sealed + keywrap.aes_key_wrap_with_padding(wrapping, secret)).decode()
         self.ask(
             "POST",
             f"transit/keys/{name}/import",
             {"type": "ed25519", "ciphertext": ciphertext, "hash_function": "SHA256"},
         )
+
+    @cached_property
+    def _wrapping_key(self) -> RSAPublicKey:
+        public = load_pem_public_key(self.ask("GET", "transit/wrapping_key")["data"]["public_key"].encode())
+        assert isinstance(public, RSAPublicKey)
+        return public
 
     def _status(self, path: str) -> int:
         try:
@@ -165,7 +193,7 @@ def running_vault(directory: Path) -> Iterator[VaultServer]:
         server.initialise()
         yield server
     finally:
-        server.kill()
+        server.close()
 
 
 def documented_policy(env: str, *, only: Callable[[str], bool] = lambda _: True) -> str:
