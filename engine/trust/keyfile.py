@@ -159,8 +159,10 @@ def remove_private_key(state_dir: Path, file: str) -> None:
         Unavailable: It cannot be removed.
     """
     try:
-        (state_dir / "keys" / file).unlink(missing_ok=True)
+        (state_dir / "keys" / file).unlink()
         _sync_directory(state_dir / "keys")
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise Unavailable(
             "trust.key_not_removed", f"keys/{file} cannot be removed ({error.strerror})", "Remove it by hand."

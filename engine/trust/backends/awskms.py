@@ -189,10 +189,10 @@ class KmsSigner:
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
-        if len(message) > MAX_MESSAGE_BYTES:
+        if not 1 <= len(message) <= MAX_MESSAGE_BYTES:
             raise Refused(
                 "keys.aws_too_long",
-                f"AWS KMS signs {MAX_MESSAGE_BYTES:,} bytes at most, and this is {len(message):,}",
+                f"AWS KMS signs 1 to {MAX_MESSAGE_BYTES:,} bytes, and this is {len(message):,}",
                 "Rotate this key to a file, an HSM or Vault.",
             )
         with told_to_people():

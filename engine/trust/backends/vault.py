@@ -28,7 +28,7 @@ from typing import Any, Final
 from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused, Unavailable
 from engine.settings import Settings
 from engine.trust.backends.vault_token import read_token
-from engine.trust.backends.vault_transit import VERSION, Transit
+from engine.trust.backends.vault_transit import VERSION, Transit, not_transit
 from engine.trust.jwk import PublicKey
 from engine.trust.keyfile import KeyPurpose
 from engine.trust.signer import Signer
@@ -158,6 +158,8 @@ def _sound_key(key: Mapping[str, Any] | None) -> PublicKey:
     """
     if key is None or key.get("soft_deleted"):
         raise NotFound("keys.vault_no_key", "The key is not in Vault", "Put it back, or rotate to another one.")
+    if "latest_version" not in key:
+        raise not_transit()
     if key.get("type") != "ed25519" or key.get("derived"):
         raise _unsound("is no plain Ed25519 key", "Prepare another one; capctl makes it itself.")
     if key.get("exportable") is not False or key.get("allow_plaintext_backup") is not False:

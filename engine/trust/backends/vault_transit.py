@@ -93,7 +93,7 @@ class Transit:
                 raise
             return []
         if not isinstance(names, list):
-            raise _not_transit()
+            raise not_transit()
         return [str(name) for name in names]
 
     def sign(self, name: str, message: bytes) -> bytes:
@@ -104,11 +104,11 @@ class Transit:
                 transit.sign_data(name, hash_input=encoded, key_version=VERSION, mount_point=self._mount)
             ).get("signature")
         if not isinstance(answer, str) or not answer.startswith(_SIGNATURE):
-            raise _not_transit()
+            raise not_transit()
         try:
             return base64.b64decode(answer.removeprefix(_SIGNATURE), validate=True)
         except binascii.Error:
-            raise _not_transit() from None
+            raise not_transit() from None
 
     def delete(self, name: str) -> None:
         """Delete a key with all that it ever was; no request brings it back."""
@@ -164,14 +164,15 @@ def _data(answer: Any) -> Mapping[str, Any]:
                 "Vault sends us to another server, and the token is not taken there",
                 "Name the active server in vault_address, or what stands before all of them.",
             )
-        raise _not_transit()
+        raise not_transit()
     data = answer.get("data")
     if not isinstance(data, dict):
-        raise _not_transit()
+        raise not_transit()
     return data
 
 
-def _not_transit() -> Refused:
+def not_transit() -> Refused:
+    """What answers is something else, by the shape of its answer."""
     return Refused(
         "keys.vault_not_transit",
         "What answers at the Vault address is no transit engine",

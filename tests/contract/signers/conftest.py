@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from botocore.client import BaseClient
 
+from engine.settings import Settings
 from tests.contract.signers.kms_server import running_kms
+from tests.contract.signers.places import PLACES, Place, stubbed_client, without_aws
+from tests.contract.signers.soft_kms import SoftKms
 from tests.contract.signers.vault_server import VaultServer, running_vault
+
+
+@pytest.fixture(autouse=True)
+def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without_aws(monkeypatch, tmp_path / "none")
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
+    """Each place in turn, without keys. Rotations wait for nothing there."""
+    settings = replace(
+        Settings(), env="dev", state_dir=tmp_path / "state", aws_region="eu-central-1", key_announce_s=0, key_soak_s=0
+    )
+    return PLACES[request.param](request, monkeypatch, settings)
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +42,19 @@ def kms_emulator() -> Iterator[str]:
     """One emulated account for all. Its URL."""
     with running_kms() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def stubbed_kms() -> tuple[SoftKms, BaseClient]:
+    """An account, and a client that it answers."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without_aws(monkeypatch, "/nowhere")
+        account = SoftKms()
+        return account, stubbed_client(account)
+
+
+@pytest.fixture
+def kms(stubbed_kms: tuple[SoftKms, BaseClient]) -> SoftKms:
+    """An account without keys."""
+    stubbed_kms[0].reset()
+    return stubbed_kms[0]

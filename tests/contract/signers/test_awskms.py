@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.errors import EngineError, InvalidInput, NotFound, Refused, Unavailable
 from engine.settings import Settings
-from engine.trust.backends.aws_kms_calls import kms_client
 from engine.trust.backends.awskms import MAX_MESSAGE_BYTES, SIGNABLE, AwsKmsBackend
 from engine.trust.challenge import challenge
 from engine.trust.keyfile import KeyPurpose
@@ -26,46 +25,20 @@ RESPONSE = KeyPurpose.RESPONSE
 UNKNOWN = "awskms:00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture(autouse=True)
-def _own_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither the profile nor the role of this machine is asked for."""
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(variable, raising=False)
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return replace(Settings(), env="dev", state_dir=tmp_path, aws_region="eu-central-1")
 
 
-@pytest.fixture(scope="module")
-def stubbed() -> tuple[SoftKms, BaseClient]:
-    """An account and its client; making a client takes botocore a third of a second."""
-    client = kms_client("eu-central-1", "", {})
-    account = SoftKms()
-    account.attach(client)
-    return account, client
-
-
 @pytest.fixture
-def kms(stubbed: tuple[SoftKms, BaseClient]) -> SoftKms:
-    """An account without keys."""
-    stubbed[0].reset()
-    return stubbed[0]
-
-
-@pytest.fixture
-def open_backend(settings: Settings, kms: SoftKms, stubbed: tuple[SoftKms, BaseClient]) -> Callable[..., AwsKmsBackend]:
+def open_backend(
+    settings: Settings, kms: SoftKms, stubbed_kms: tuple[SoftKms, BaseClient]
+) -> Callable[..., AwsKmsBackend]:
     """Opens the account again and again, as several processes would."""
 
     def open_one(env: str = "dev") -> AwsKmsBackend:
         backend = AwsKmsBackend(replace(settings, env=env), environ={})
-        backend.client = stubbed[1]
+        backend.client = stubbed_kms[1]
         return backend
 
     return open_one
