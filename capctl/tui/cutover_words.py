@@ -97,8 +97,9 @@ def driver_line(state: ConsoleState) -> str:
     seen = f"seen {age(state.reading(SCREEN).age_s(state.monotonic_s))} ago"
     if is_stale(state):
         return f"who drives is not known · {seen}"
-    target = [f"target {look.shown.evening.target}"] if look.shown.evening else []
-    return " · ".join([_driver_in_words(driver, state), seen, *target])
+    evening = look.shown.evening
+    target = [f"target {evening.target}", evening.shortened] if evening else []
+    return " · ".join(part for part in (_driver_in_words(driver, state), seen, *target) if part)
 
 
 def _running_here(state: ConsoleState) -> Headline:

@@ -18,6 +18,11 @@ from engine.cutover.steps import ENFORCE, kind_of, step_ids
 from engine.errors import Held, InvalidInput
 
 FORMAT: Final = "capctl-cutover/v1"
+FULL_CANARY_S: Final = 15 * 60
+"""How long a canary is watched where nothing is shortened."""
+FULL_LOAD_S: Final = 60
+SHORTEST_LOAD_S: Final = 6
+"""Fewer requests say nothing about a 95th percentile."""
 
 
 class StepState(StrEnum):
@@ -101,6 +106,16 @@ class Evening:
         return tuple(step.id.removeprefix(ENFORCE) for step in self.steps if step.id.startswith(ENFORCE))
 
     @property
+    def load_s(self) -> int:
+        """How long the spot load lasts: short where the canary is."""
+        return min(FULL_LOAD_S, max(SHORTEST_LOAD_S, self.canary_s))
+
+    @property
+    def shortened(self) -> str:
+        """What is shorter than in production, and by how much; empty where nothing is."""
+        return shortened(self.canary_s)
+
+    @property
     def current(self) -> Step | None:
         """The first step that is not done; None when all are."""
         return next((step for step in self.steps if step.state is not StepState.DONE), None)
@@ -148,6 +163,13 @@ class Evening:
         except (KeyError, TypeError, ValueError) as error:
             hint = "It was written by another release of capctl; restore the registry, or use that release."
             raise InvalidInput("cutover.unreadable", "The plan of the cutover cannot be read", hint) from error
+
+
+def shortened(canary_s: int) -> str:
+    """What a canary that is watched for so long stands for; empty where it is as long as in production."""
+    if canary_s >= FULL_CANARY_S:
+        return ""
+    return f"canary {canary_s} s for {FULL_CANARY_S // 60} min, a scale of 1:{FULL_CANARY_S / canary_s:.3g}"
 
 
 def begin(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.cutover.plan import shortened
 from engine.cutover.steps import step_ids
-from engine.ops.evening import percents_of, show
+from engine.ops.evening import canary_of, percents_of, show
 from engine.ops.results.audit import ShownRecord
 from engine.ops.results.cutover import CutoverLook
 from engine.ops.target import policy_id
@@ -29,7 +30,7 @@ def look(ctx: EngineContext, *, records: int) -> CutoverLook:
         Unavailable: The registry cannot be read.
     """
     planned = step_ids(percents_of(ctx, policy_id(ctx, None)))
-    return CutoverLook(show(ctx), planned, _history(ctx, records))
+    return CutoverLook(show(ctx), planned, _history(ctx, records), shortened(canary_of(ctx, "")))
 
 
 def _history(ctx: EngineContext, records: int) -> tuple[ShownRecord, ...]:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 LOOK_S: Final = 0.5
 """Between two looks at the gate."""
 LOAD_RPS: Final = 20.0
-LOAD_S: Final = 60
-"""How long the load lasts, and no shorter than so many requests as say something about a 95th percentile."""
-SHORTEST_LOAD_S: Final = 6
 UNDER_WAY: Final = (Phase.SHADOW, Phase.CANARY, Phase.PAUSED)
 DEMO: Final = "demo"
 
@@ -107,16 +104,18 @@ def _preflight(work: Work) -> Outcome:
 
 
 def _review(work: Work) -> Outcome:
-    from engine.ops.review_rehearsal import waive_for_rehearsal
+    from engine.ops.review_rehearsal import enrol_for_rehearsal, waive_for_rehearsal
 
     ctx, signed = work.ctx, "signed"
     objections = _objections(work)
     if objections and ctx.env == DEMO:
         work.run("orr.check")
+        enrol_for_rehearsal(ctx)
         waived, items = waive_for_rehearsal(ctx, work.approver), len(load_checklist().items)
         work.run("orr.sign", valid_days=1)
         objections = _objections(work)
-        signed = f"signed for a rehearsal: {waived} of {items} items, which this machine cannot have, waived for a day"
+        without = f"{waived} of {items} items, which this machine cannot have, waived for a day"
+        signed = f"signed with the demonstration's own key, for a rehearsal: {without}"
     if not objections:
         return Outcome(StepState.DONE, f"{signed}, and the signature holds")
     why = "; ".join(objections)
@@ -159,7 +158,9 @@ def _canary(work: Work) -> Outcome:
         work.ctx.emit(Progress("canary", int(row.clean_s), int(row.for_s), "; ".join(row.reasons)))
     if last is None:
         return Outcome(StepState.HELD, "the canary was not seen")
-    return _of(last.answer, "; ".join((f"clean for {last.clean_s:.0f} s of {last.for_s:.0f} s", *last.reasons)))
+    clean = f"clean for {last.clean_s:.0f} s of {last.for_s:.0f} s"
+    told = (clean, work.evening.shortened, *last.reasons)
+    return _of(last.answer, "; ".join(part for part in told if part))
 
 
 def _start(work: Work) -> Outcome:
@@ -232,12 +233,12 @@ def _promote(work: Work, revision: int, why: str) -> Outcome:
 
 def _load(work: Work) -> Outcome:
     """The objective under load, while a share is enforced; short where the canary is."""
-    duration_s = min(LOAD_S, max(SHORTEST_LOAD_S, work.evening.canary_s))
-    report = work.run("load.run", rps=LOAD_RPS, duration=f"{duration_s}s", policy=work.evening.policy_id)
+    duration = f"{work.evening.load_s}s"
+    report = work.run("load.run", rps=LOAD_RPS, duration=duration, policy=work.evening.policy_id)
     state = work.ctx.store.rollout(work.evening.policy_id)
     share = f"{to_percent(state.basis_points):g} % enforced" if state else "nothing enforced"
     times = ", ".join(f"{name} {report.latency_s[name] * 1000:.0f} ms" for name in ("p50", "p95", "p99"))
-    what = f"{report.due} requests at {LOAD_RPS:g}/s, {share}: {times}, {report.failed} failed"
+    what = f"{report.due} requests at {LOAD_RPS:g}/s for {duration}, {share}: {times}, {report.failed} failed"
     return _of(report.answer, "; ".join((what, *report.misses, *report.doubts)))
 
 

@@ -50,7 +50,7 @@ def begin_evening(
     patience: str,
 ) -> CutoverShown:
     """Begin a new evening and work on it; see `engine.ops.cutover.run`."""
-    canary_s, patience_s = int(read_duration(canary or CANARY[ctx.env == DEMO])), read_duration(patience)
+    canary_s, patience_s = canary_of(ctx, canary), read_duration(patience)
     if not 1 <= canary_s <= 4 * 3600:
         raise InvalidInput("cutover.canary", "A canary is watched for 1 s to 4 h", "Give --canary-for 15m.")
     _require_person(ctx, headless=headless)
@@ -131,6 +131,11 @@ def _require_person(ctx: EngineContext, *, headless: bool) -> None:
             "In production a person says go, and --headless says it to everything",
             "Leave it out; say each go with capctl cutover resume --go.",
         )
+
+
+def canary_of(ctx: EngineContext, canary: str) -> int:
+    """Seconds that a canary is watched for: those that are said, else what is usual here."""
+    return int(read_duration(canary or CANARY[ctx.env == DEMO]))
 
 
 def percents_of(ctx: EngineContext, policy: str) -> tuple[str, ...]:

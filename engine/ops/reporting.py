@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,7 @@ from engine.canonical import canonical_json
 from engine.clock import from_rfc3339, to_rfc3339
 from engine.errors import EngineError
 from engine.ids import hash_bytes
+from engine.ops.cutover_kept import latest
 from engine.ops.target import policy_id
 from engine.ops.trail import Filter, read_trail
 from engine.report.record import Change, Line, Record, Step, Trial
@@ -17,6 +18,7 @@ from engine.rollout.plan import to_percent
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
+    from engine.cutover.plan import Evening
     from engine.cutover.records import Kind
     from engine.ports import RolloutChange
 
@@ -38,7 +40,8 @@ def compose(ctx: EngineContext, policy: str | None, since: str) -> Record:
     """
     target, begin = policy_id(ctx, policy), from_rfc3339(since) if since else None
     published, rollout = ctx.store.published(target), ctx.store.rollout(target)
-    export = _export(ctx)
+    changes = tuple(_changes(ctx, target, begin))
+    export, evening = _export(ctx), latest(ctx)
     return Record(
         made_at=ctx.clock.now(),
         env=ctx.env,
@@ -48,11 +51,12 @@ def compose(ctx: EngineContext, policy: str | None, since: str) -> Record:
         percent=to_percent(rollout.basis_points) if rollout else None,
         phase=rollout.phase.value if rollout else "",
         facts=tuple(_facts(ctx)),
-        steps=tuple(_steps(ctx)),
-        changes=tuple(_changes(ctx, target, begin)),
-        trials=tuple(sorted(_trials(ctx, begin), key=lambda trial: trial.at)),
+        steps=tuple(_steps(evening)),
+        changes=changes,
+        trials=tuple(sorted(_trials(ctx, begin, changes), key=lambda trial: trial.at)),
         trail=tuple(_lines(ctx, since)),
         export=export,
+        shortened=evening.shortened if evening else "",
     )
 
 
@@ -92,12 +96,10 @@ def _readiness(ctx: EngineContext) -> str:
     return f"signed with key {signature.statement.kid} until {until}; {standing}"
 
 
-def _steps(ctx: EngineContext) -> Iterator[Step]:
+def _steps(evening: Evening | None) -> Iterator[Step]:
     """The steps of the environment's latest cutover, if there was one."""
     from engine.cutover.steps import kind_of
-    from engine.ops.evening import show
 
-    evening = show(ctx).evening
     for step in evening.steps if evening else ():
         yield Step(kind_of(step.id).title, step.state.value, step.evidence, step.at)
 
@@ -121,7 +123,7 @@ def _change(ctx: EngineContext, change: RolloutChange) -> Change:
     )
 
 
-def _trials(ctx: EngineContext, begin: datetime | None) -> Iterator[Trial]:
+def _trials(ctx: EngineContext, begin: datetime | None, changes: Sequence[Change]) -> Iterator[Trial]:
     from engine.cutover.records import read_records
 
     for kind, summary in _SUMMARIES.items():
@@ -129,7 +131,9 @@ def _trials(ctx: EngineContext, begin: datetime | None) -> Iterator[Trial]:
             result = {**kept, **kept.get("verdict", {})}
             at = from_rfc3339(result["at"])
             if begin is None or at >= begin:
-                yield Trial(kind, at, _answer(result), summary(result), result)
+                shares = [change.percent for change in changes if change.at <= at]
+                enforced = f"; {shares[-1]:g} % enforced" if shares else ""
+                yield Trial(kind, at, _answer(result), summary(result) + enforced, result)
 
 
 def _answer(result: dict[str, Any]) -> str:
@@ -142,13 +146,16 @@ def _smoke(result: dict[str, Any]) -> str:
 
 
 def _load(result: dict[str, Any]) -> str:
-    p95_ms = result["latency_s"]["p95"] * 1000
-    missed = "; ".join([*result["misses"], *result["doubts"]])
-    return f"{result['due']} requests, p95 {p95_ms:.1f} ms{'; ' if missed else ''}{missed}"
+    """The objective, and what came of it."""
+    slo, plan = result["slo"], result["plan"]
+    p95 = f"p95 {result['latency_s']['p95'] * 1000:.1f} ms, objective below {slo['p95_s'] * 1000:g} ms"
+    failed = f"{result['failed']} failed, objective below {slo['error_ratio'] * 100:g} %"
+    sent = f"{result['due']} requests at {plan['rps']:g}/s"
+    return "; ".join([sent, p95, failed, *result["misses"], *result["doubts"]])
 
 
 def _canary(result: dict[str, Any]) -> str:
-    return f"clean for {result['clean_s']:.0f} s of {result['for_s']:.0f} s; {'; '.join(result['reasons'])}"
+    return "; ".join([f"clean for {result['clean_s']:.0f} s of {result['for_s']:.0f} s", *result["reasons"]])
 
 
 _SUMMARIES: Final[dict[Kind, Callable[[dict[str, Any]], str]]] = {"smoke": _smoke, "canary": _canary, "load": _load}

@@ -19,6 +19,17 @@ SECOND: Final = "second"
 """Who agrees where nobody is named, in a demonstration in which one person plays everybody."""
 
 
+def enrol_for_rehearsal(ctx: EngineContext) -> None:
+    """Make the keys that the evening will sign with before its review is signed, which holds for one keyring.
+
+    Raises what `Custody.enrol` raises.
+    """
+    from engine.trust.custody import custody_of
+    from engine.trust.keyfile import KeyPurpose
+
+    custody_of(ctx).enrol((KeyPurpose.ORR, KeyPurpose.BACKUP))
+
+
 def waive_for_rehearsal(ctx: EngineContext, approver: str) -> int:
     """Waive every item of the demonstration's review that is not met, in one step; how many there were.
 

@@ -36,7 +36,7 @@ _CLASSES: Final = {
 
 
 _CELLS: Final = {
-    **dict.fromkeys(("when", "gate", "step", "state", "outcome"), ' class="time"'),
+    **dict.fromkeys(("when", "gate", "step", "state", "what", "outcome"), ' class="time"'),
     "enforced": ' class="num"',
     "record": ' class="num"',
 }
@@ -69,6 +69,9 @@ def _body(record: Record, title: str) -> Iterator[str]:
     made = escape(clock_text(record.made_at))
     yield f'<p class="dim">Cutover record, made {made} · times in UTC · people by pseudonym</p>'
     yield f'<p class="lead">{_lead(record)}</p>'
+    if record.shortened:
+        short = escape(record.shortened)
+        yield f'<p><span class="hold">Rehearsed at a shorter scale than production\'s:</span> {short}.</p>'
     yield _facts(record)
     if record.steps:
         yield _section("The plan", _steps(record))
@@ -210,7 +213,7 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(name: str, content: str) -> str:
-    return f"<td{_CELLS.get(name, '')}>{content}</td>"
+    return f'<td data-name="{escape(name)}"{_CELLS.get(name, "")}>{content}</td>'
 
 
 def _coloured(word: str) -> str:

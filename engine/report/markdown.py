@@ -21,6 +21,9 @@ def _lines(record: Record) -> Iterator[str]:
     enforced = "No rollout was ever started." if record.percent is None else f"**{record.percent:g} %** is enforced."
     yield f"{enforced} Rollout: {_plain(record.phase.replace('_', ' ')) or 'none'}."
     yield ""
+    if record.shortened:
+        yield f"**Rehearsed at a shorter scale than production's:** {_plain(record.shortened)}."
+        yield ""
     for name, value in (("policy", record.policy_hash), ("IR", record.ir_hash), *record.facts):
         yield f"- {_plain(name)}: {_plain(value) or '–'}"
     yield from _section(

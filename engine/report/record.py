@@ -116,6 +116,8 @@ class Record:
     """Oldest first; the part that the report covers."""
     export: bytes
     """The signed export of the whole trail, which `capctl audit verify` checks; empty before the first checkpoint."""
+    shortened: str = ""
+    """What was shorter than in production; empty where nothing was."""
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON data."""
@@ -126,6 +128,7 @@ class Record:
             "policy": {"id": self.policy_id, "policy_hash": self.policy_hash, "ir_hash": self.ir_hash},
             "rollout": {"percent": self.percent, "phase": self.phase},
             "facts": dict(self.facts),
+            "shortened": self.shortened,
             "steps": [
                 {"title": step.title, "state": step.state, "evidence": step.evidence, "at": _time(step.at)}
                 for step in self.steps

@@ -169,7 +169,7 @@ def check_ended(stage: Stage, deaths: int) -> None:
         ) == 1
         assert ctx.store.cutover_lease("demo") is None
         target = LocalTarget(ctx.settings, ctx.clock, actor=ctx.actor)
-        assert len(target.status().history) == 1
+        assert [entry.number for entry in target.status().history] == [2, 1]
     assert "50/50 written, 0 duplicates, read back and equal" in evening.step("pilot").evidence
     assert (stage.state_dir / "cutover" / f"evening-{evening.id}.html").exists()
     assert stage.processes() == []

@@ -39,6 +39,7 @@ def shown(result: CutoverShown) -> Iterator[Block]:
         [
             ("environment", f"{evening.env}, target {evening.target}, policy {evening.policy_id}"),
             ("begun", f"{moment(evening.begun_at)} by {result.names.get(evening.begun_by, evening.begun_by)}"),
+            *([("shortened", evening.shortened)] if evening.shortened else []),
             ("way back", result.way_back or NOTHING),
             ("record", result.record or NOTHING),
         ]

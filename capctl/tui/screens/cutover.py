@@ -190,12 +190,18 @@ def _about_beginning(call: Call, state: ConsoleState) -> Question:
     where = "on this machine" if call.arguments.get("target") == "local" else "to the cluster"
     return Question(
         title=f"Begin a cutover in {environment(state.env)}?",
-        consequence=f"Looks around, then asks you before: {', '.join(asks)}. It deploys {where}.",
+        consequence=f"Looks around, then asks you before: {', '.join(asks)}. It deploys {where}.{_scale(state)}",
         evidence="Whoever is on call can go on with it, here or elsewhere; b takes it back at any time.",
         verb="Begin",
         fields=_typed(state),
         grave=state.env == PRODUCTION,
     )
+
+
+def _scale(state: ConsoleState) -> str:
+    """What a cutover of this environment would shorten, in a sentence."""
+    look = look_of(state)
+    return f" Shortened: {look.shortened}." if look and look.shortened else ""
 
 
 def _about_going_on(call: Call, state: ConsoleState) -> Question | None:

@@ -68,7 +68,8 @@ class CutoverShown:
     def to_json(self) -> dict[str, Any]:
         """The cutover as JSON data."""
         plan = self.evening.to_json() if self.evening else None
-        if plan:
+        if plan and self.evening:
+            plan["shortened"] = self.evening.shortened
             for step in plan["steps"]:
                 kind = kind_of(step["id"])
                 step |= {"title": kind.title, "proof": kind.proof, "way_back": kind.way_back, "needs_go": kind.needs_go}
@@ -98,6 +99,8 @@ class CutoverLook:
     """Ids of the steps that a cutover would have if it were begun now."""
     history: tuple[ShownRecord, ...]
     """The latest audit records about cutovers, newest first."""
+    shortened: str = ""
+    """What a cutover would shorten if it were begun now; empty where nothing."""
 
 
 @dataclass(frozen=True, slots=True)
