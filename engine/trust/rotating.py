@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.context import Progress, ignore_progress
-from engine.errors import EngineError, Held
+from engine.errors import EngineError, Held, Unavailable
 from engine.ports import ReplicaKeys, SignedEntry
 from engine.settings import Settings
 from engine.trust import rotation
@@ -46,6 +46,13 @@ class Standing:
     entries: int
     entries_left: int
     now: datetime
+
+    @property
+    def old_key(self) -> KeyEntry:
+        """The key that the latest rotation replaces. There must have been one."""
+        key = self.ring.key(self.ring.rotations[self.purpose].old_kid)
+        assert key is not None, "keys stay in the keyring"
+        return key
 
 
 class Rotations:
@@ -141,7 +148,7 @@ class Rotations:
             self._sign_again()
 
     def decommission(self, purpose: KeyPurpose, until: datetime | None) -> None:
-        """Set the end of the old key and destroy its private half.
+        """Set the end of the old key and destroy its private half. Taken again, it destroys what could not be reached.
 
         Args:
             purpose: Whose rotation.
@@ -149,13 +156,17 @@ class Rotations:
 
         Raises:
             Held: Evidence is missing, or it is the wrong phase.
+            Unavailable: The end is set, and the private half could not be destroyed.
             What `prepare` raises.
         """
         standing = self.standing(purpose)
+        if standing.phase is Phase.DECOMMISSIONED and self._lies_there(standing.old_key):
+            self._destroy_old(standing.old_key)
+            return
         changed = rotation.decommission(standing.ring, purpose, standing.now, until or standing.now)
         check_requirements(standing, Step.DECOMMISSION)
         self._commit(changed, "keys.decommission")
-        self._destroy(changed, changed.rotations[purpose].old_kid)
+        self._destroy_old(standing.old_key)
 
     def abort(self, purpose: KeyPurpose) -> None:
         """Give the new key up. Raises as `prepare`."""
@@ -195,8 +206,14 @@ class Rotations:
         return ring
 
     def _made(self, purpose: KeyPurpose, backend: str, now: datetime) -> KeyEntry:
-        ref, signer = self._custody.backend(f"{backend}:").make(purpose)
-        challenge(signer, self._random_bytes)
+        place = self._custody.backend(f"{backend}:")
+        ref, signer = place.make(purpose)
+        try:
+            challenge(signer, self._random_bytes)
+        except EngineError:
+            with suppress(EngineError):
+                place.destroy(ref)
+            raise
         return KeyEntry(purpose, signer.public_key.raw, KeyStatus.PREPARED, ref, not_before=now)
 
     def _try_out(self, ring: Keyring, purpose: KeyPurpose) -> None:
@@ -207,6 +224,21 @@ class Rotations:
     def _commit(self, ring: Keyring, action: str) -> None:
         if not self._rehearsing:
             self._custody.commit(ring, action)
+
+    def _lies_there(self, key: KeyEntry) -> bool:
+        return key.backend_ref in self._custody.backend(key.backend_ref).refs()
+
+    def _destroy_old(self, key: KeyEntry) -> None:
+        if self._rehearsing:
+            return
+        try:
+            self._custody.backend(key.backend_ref).destroy(key.backend_ref)
+        except EngineError as error:
+            raise Unavailable(
+                "keys.not_destroyed",
+                f"The old {key.purpose} key counts no longer, but could not be destroyed: {error.message}",
+                f"Then take the step again: capctl keys rotate decommission --purpose {key.purpose}.",
+            ) from error
 
     def _destroy(self, ring: Keyring, kid: str) -> None:
         entry = ring.key(kid)

@@ -14,7 +14,7 @@ from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import furnish
-from engine.errors import NotFound, Unavailable
+from engine.errors import Held, NotFound, Unavailable
 from engine.ops import keyring as keys
 from engine.settings import Settings
 from engine.trust.backends.vault import VaultBackend
@@ -145,6 +145,28 @@ def test_the_old_key_in_vault_is_destroyed_for_good(
         in_vault.open(refs[0][0])
     furnish(open_ctx())
     assert statements(open_ctx())
+
+
+def test_an_old_key_that_could_not_be_reached_is_destroyed_by_taking_the_step_again(
+    open_ctx: OpenContext, vault_server: VaultServer, in_vault: VaultBackend
+) -> None:
+    """Its end is set whether Vault answers or not; that its private half lives on is told, not passed over."""
+    ctx = open_ctx()
+    for _ in range(2):
+        keys.prepare(ctx, "registry", "vault")
+        keys.dual_accept(ctx, "registry")
+        keys.switch(ctx, "registry")
+        if len(in_vault.refs()) == 1:
+            keys.decommission(ctx, "registry", "")
+    with outage(vault_server), pytest.raises(Unavailable, match="could not be destroyed: Vault cannot") as told:
+        keys.decommission(ctx, "registry", "")
+    assert "take the step again" in told.value.hint
+    assert keys.status(ctx, "registry").phase == Phase.DECOMMISSIONED
+    assert len(in_vault.refs()) == 2
+    keys.decommission(ctx, "registry", "")
+    assert len(in_vault.refs()) == 1
+    with pytest.raises(Held):
+        keys.decommission(ctx, "registry", "")
 
 
 def test_a_rotation_that_is_given_up_leaves_no_key_in_vault(open_ctx: OpenContext, in_vault: VaultBackend) -> None:
