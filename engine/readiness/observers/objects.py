@@ -53,8 +53,11 @@ def cluster_observer(*, kubectl: str, namespace: str, context: str) -> Observer:
     def observe(arguments: Mapping[str, Any]) -> Observed:
         chosen = ["--context", context] if context else []
         argv = [kubectl, *chosen, "--namespace", namespace, "get", arguments["kind"].lower(), "-o", "json"]
-        found = json.loads(ask_tool([*argv, "--request-timeout", "15s"]))
-        return _observe(arguments, found.get("items", []))
+        objects = json.loads(ask_tool([*argv, "--request-timeout", "15s"])).get("items", [])
+        if not objects:
+            # Of nothing everything is true: where no pod is wanted, none is unready.
+            raise Unavailable("orr.not_deployed", f"There is no {arguments['kind']} in the cluster", "Deploy it first.")
+        return _observe(arguments, objects)
 
     return observe
 
@@ -62,7 +65,8 @@ def cluster_observer(*, kubectl: str, namespace: str, context: str) -> Observer:
 def _observe(arguments: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> Observed:
     kind, path = arguments["kind"], arguments.get("path", "")
     of_kind = [each for each in objects if each.get("kind") == kind]
-    values = [value for each in of_kind for value in values_at(each, path)]
+    # An object that says nothing there counts as one that says nothing, however much the others say.
+    values = [value for each in of_kind for value in values_at(each, path) or [None]]
     return Observed(values, f"{len(of_kind)} {kind}, {path or 'objects'}: {_summary(values)}")
 
 

@@ -204,7 +204,8 @@ def _deployment_status(deployment: Object, current: Object, older: list[Object],
         "updatedReplicas": updated,
         "readyReplicas": available,
         "availableReplicas": available,
-        "unavailableReplicas": max(0, desired - available),
+        # The real one leaves out a count of nothing.
+        **({"unavailableReplicas": desired - available} if desired > available else {}),
         "conditions": conditions,
     }
 
@@ -213,4 +214,7 @@ def _hpa_status(autoscaler: Object, *, current: int, active: bool) -> dict[str, 
     blind = _condition("ScalingActive", "False", "FailedGetResourceMetric", "unable to get metrics for resource cpu")
     seen = _condition("ScalingActive", "True", "ValidMetricFound")
     counts = {"currentReplicas": current, "desiredReplicas": current}
-    return {**counts, "conditions": [_condition("AbleToScale", "True", ""), seen if active else blind]}
+    utilization = {"name": "cpu", "current": {"averageUtilization": 20, "averageValue": "50m"}}
+    metrics = [{"type": "Resource", "resource": utilization}] if active else None
+    conditions = [_condition("AbleToScale", "True", ""), seen if active else blind]
+    return {**counts, "currentMetrics": metrics, "conditions": conditions}
