@@ -27,15 +27,22 @@ if TYPE_CHECKING:
     from engine.context import EngineContext
 
 
-def list_keys(ctx: EngineContext) -> KeyList:
-    """The keyring, an expired one too: whoever renews it wants to see it. Raises as `Keeper.believed`."""
+def list_keys(ctx: EngineContext, *, everywhere: bool = False) -> KeyList:
+    """The keyring, an expired one too: whoever renews it wants to see it. Raises as `Keeper.believed`.
+
+    Args:
+        ctx: Whose keys.
+        everywhere: Look for keys that it does not name on servers too, which takes as long as they do.
+    """
     custody = custody_of(ctx)
     believed = custody.keeper.believed()
     ring = believed.ring if believed else None
     if ring is None:
-        return KeyList(ctx.env, 0, None, None, (), tuple(orphans(custody, None)))
+        strays = orphans(custody, None, everywhere=everywhere)
+        return KeyList(ctx.env, 0, None, None, (), strays.refs, strays.unasked)
     shown = tuple(_shown(key, custody.now()) for key in ring.keys)
-    return KeyList(ctx.env, ring.version, ring.issued_at, ring.expires, shown, tuple(orphans(custody, ring)))
+    strays = orphans(custody, ring, everywhere=everywhere)
+    return KeyList(ctx.env, ring.version, ring.issued_at, ring.expires, shown, strays.refs, strays.unasked)
 
 
 def show_key(ctx: EngineContext, kid: str) -> KeyDetail:

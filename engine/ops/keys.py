@@ -19,7 +19,7 @@ def list_keys(ctx: "EngineContext") -> "KeyList":
     """List the keys of the keyring: what each is for, whether it signs, and until when it is accepted."""
     from engine.ops.keyring import list_keys as listed
 
-    return listed(ctx)
+    return listed(ctx, everywhere=True)
 
 
 @operation("keys.show")

@@ -8,7 +8,7 @@ is finished by taking the step again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from engine.ports import ReplicaKeys, SignedEntry
 from engine.settings import Settings
 from engine.trust import rotation
 from engine.trust.backend import FILE_SCHEME
+from engine.trust.backends import configured
 from engine.trust.challenge import challenge
 from engine.trust.custody import Custody
 from engine.trust.dsse import countersign, signed_by, unseal
@@ -285,12 +286,37 @@ def check_requirements(standing: Standing, step: Step) -> None:
         )
 
 
-def orphans(custody: Custody, ring: Keyring | None) -> Sequence[str]:
-    """Keys in the files that no keyring names: left by somebody who died, or put there. They are never taken up."""
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Keys that no keyring names: left by somebody who died, or put there. They are never taken up."""
+
+    refs: tuple[str, ...]
+    unasked: tuple[str, ...] = ()
+    """Back ends that could not be asked for their keys, and why, in words."""
+
+
+def orphans(custody: Custody, ring: Keyring | None, *, everywhere: bool = False) -> Orphans:
+    """Look for keys that no keyring names.
+
+    Args:
+        custody: The environment's keys.
+        ring: The newest keyring, if there is one.
+        everywhere: Ask the servers too that are configured or named in the keyring, not only for files.
+    """
     named = {key.backend_ref for key in ring.keys} if ring else set()
     others = {f"{FILE_SCHEME}:{purpose}.pem" for purpose in KeyPurpose} if ring is None else set()
-    tokens = f"{FILE_SCHEME}:{KeyPurpose.TOKENS}.pem"
-    return [ref for ref in custody.backend(f"{FILE_SCHEME}:").refs() if ref not in named | others | {tokens}]
+    known = named | others | {f"{FILE_SCHEME}:{KeyPurpose.TOKENS}.pem"}
+    schemes = {FILE_SCHEME}
+    if everywhere:
+        schemes |= {*configured(custody.settings), *(ref.partition(":")[0] for ref in named)}
+    refs: list[str] = []
+    unasked: list[str] = []
+    for scheme in sorted(schemes):
+        try:
+            refs += [ref for ref in custody.backend(f"{scheme}:").refs() if ref not in known]
+        except EngineError as error:
+            unasked.append(f"{scheme}: {error.message}")
+    return Orphans(tuple(refs), tuple(unasked))
 
 
 def _counts(entry: SignedEntry, keys: dict[str, PublicKey]) -> bool:

@@ -35,6 +35,8 @@ def key_list(result: KeyList) -> Iterator[Block]:
         yield Facts(facts)
     for ref in result.orphans:
         yield Line(f"! {ref} is named by no keyring and is never used", Tone.CAUTION)
+    for problem in result.unasked:
+        yield Line(f"? not asked for keys that no keyring names: {problem}", Tone.CAUTION)
 
 
 def key_detail(result: KeyDetail) -> Iterator[Block]:

@@ -56,6 +56,8 @@ class KeyList:
     keys: tuple[ShownKey, ...]
     orphans: tuple[str, ...]
     """Private keys that no keyring names; never taken up."""
+    unasked: tuple[str, ...]
+    """Back ends that could not be asked for such keys, and why."""
 
     def to_json(self) -> dict[str, Any]:
         """The keyring as JSON data."""
@@ -66,6 +68,7 @@ class KeyList:
             "expires": _time(self.expires),
             "keys": [key.to_json() for key in self.keys],
             "orphans": list(self.orphans),
+            "unasked": list(self.unasked),
         }
 
 

@@ -30,13 +30,20 @@ class Kind:
     """What it needs to be importable."""
     extra: str
     """The extra that brings the package."""
+    setting: str
+    """The setting that says that there is one here."""
 
 
 BACKENDS: Final[Mapping[str, Kind]] = {
-    "vault": Kind("engine.trust.backends.vault", "VaultBackend", "hvac", "vault"),
-    "awskms": Kind("engine.trust.backends.awskms", "AwsKmsBackend", "botocore", "aws"),
+    "vault": Kind("engine.trust.backends.vault", "VaultBackend", "hvac", "vault", "vault_address"),
+    "awskms": Kind("engine.trust.backends.awskms", "AwsKmsBackend", "botocore", "aws", "aws_region"),
 }
 """By the scheme of their references."""
+
+
+def configured(settings: Settings) -> list[str]:
+    """The schemes of the back ends that the settings name."""
+    return [scheme for scheme, kind in BACKENDS.items() if getattr(settings, kind.setting)]
 
 
 def make_backend(

@@ -24,9 +24,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
     """Each place in turn, without keys. Rotations wait for nothing there."""
-    settings = replace(
-        Settings(), env="dev", state_dir=tmp_path / "state", aws_region="eu-central-1", key_announce_s=0, key_soak_s=0
-    )
+    settings = replace(Settings(), env="dev", state_dir=tmp_path / "state", key_announce_s=0, key_soak_s=0)
     return PLACES[request.param](request, monkeypatch, settings)
 
 

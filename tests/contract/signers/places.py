@@ -50,7 +50,8 @@ def in_aws_kms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("engine.trust.backends.awskms.kms_client", lambda *_: client)
     missing = "awskms:00000000-0000-4000-8000-000000000000"
     assert account.keys == {}
-    return Place("awskms", settings, missing, (KeyPurpose.RESPONSE, KeyPurpose.REGISTRY))
+    there = replace(settings, aws_region="eu-central-1")
+    return Place("awskms", there, missing, (KeyPurpose.RESPONSE, KeyPurpose.REGISTRY))
 
 
 PLACES: dict[str, Prepare] = {"file": in_files, "vault": in_vault, "awskms": in_aws_kms}

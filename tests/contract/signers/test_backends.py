@@ -139,6 +139,15 @@ def test_the_registry_moves_there_and_is_signed_there(place: Place, open_ctx: Op
     assert {signed_by(entry.envelope, entry.kind)[-1] for entry in ctx.store.signed_entries()} == {new.kid}
 
 
+def test_a_key_that_nobody_named_is_listed_wherever_it_lies(place: Place, open_ctx: OpenContext) -> None:
+    ctx = open_ctx()
+    keys.initialise(ctx, None)
+    keys.prepare(ctx, "response", place.scheme)
+    ref, _ = custody_of(ctx).backend(f"{place.scheme}:").make(RESPONSE)
+    listed = keys.list_keys(ctx, everywhere=True)
+    assert (listed.orphans, listed.unasked) == ((ref,), ())
+
+
 def test_a_scheme_that_nobody_knows_and_a_package_that_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

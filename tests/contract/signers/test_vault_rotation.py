@@ -169,6 +169,17 @@ def test_an_old_key_that_could_not_be_reached_is_destroyed_by_taking_the_step_ag
         keys.decommission(ctx, "registry", "")
 
 
+def test_keys_are_listed_although_vault_is_not_there(open_ctx: OpenContext, vault_server: VaultServer) -> None:
+    """What could not be looked for is said, and never passes for not being there."""
+    ctx = open_ctx()
+    keys.initialise(ctx, None)
+    keys.prepare(ctx, "registry", "vault")
+    with outage(vault_server):
+        listed = keys.list_keys(open_ctx(), everywhere=True)
+    assert any(key.backend_ref.startswith("vault:") for key in listed.keys)
+    assert (listed.orphans, listed.unasked) == ((), ("vault: Vault cannot be reached",))
+
+
 def test_a_rotation_that_is_given_up_leaves_no_key_in_vault(open_ctx: OpenContext, in_vault: VaultBackend) -> None:
     ctx = open_ctx()
     keys.prepare(ctx, "registry", "vault")
