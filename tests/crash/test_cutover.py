@@ -180,6 +180,8 @@ def finish(stage: Stage) -> None:
     process = wait_for(stage, "done: signed off by ")
     list(lines(process.stderr))
     assert process.wait(PATIENCE_S) == 0
+    assert process.stderr is not None
+    process.stderr.close()
 
 
 def test_an_evening_that_is_killed_before_and_after_every_step_is_finished(stage: Stage) -> None:

@@ -241,3 +241,23 @@ def test_every_step_of_a_plan_has_something_that_does_it() -> None:
 def replace_emit(ctx: EngineContext, told: list[Progress]) -> EngineContext:
     """The same console, whose progress is kept."""
     return replace(ctx, emit=told.append, open_store=lambda: ctx.store)
+
+
+@pytest.mark.parametrize(
+    ("canary_s", "told", "load_s"),
+    [
+        (900, "", 60),
+        (3600, "", 60),
+        (899, "canary 899 s for 15 min, a scale of 1:1", 60),
+        (10, "canary 10 s for 15 min, a scale of 1:90", 10),
+        (1, "canary 1 s for 15 min, a scale of 1:900", 6),
+    ],
+)
+def test_what_is_shorter_than_in_production_is_said(
+    evening_world: EveningWorld, canary_s: int, told: str, load_s: int
+) -> None:
+    """Never silently; and a load is no shorter than it takes to say something."""
+    evening = evening_world.run().evening
+    assert evening is not None
+    changed = replace(evening, canary_s=canary_s)
+    assert (changed.shortened, changed.load_s) == (told, load_s)

@@ -74,6 +74,21 @@ class Reader(html.parser.HTMLParser):
         self.text += data
 
 
+def test_what_a_rehearsal_shortened_is_told_in_every_format() -> None:
+    """Nobody takes ten seconds of a canary for fifteen minutes of it."""
+    short = record(shortened="canary 10 s for 15 min, a scale of 1:90")
+    for document in (Reader(to_html(short)).text, to_markdown(short).decode(), str(short.to_json())):
+        assert "canary 10 s for 15 min, a scale of 1:90" in document
+    for document in (Reader(to_html(record())).text, to_markdown(record()).decode()):
+        assert "shorter scale" not in document
+
+
+def test_every_cell_says_what_it_is_where_there_is_no_room_for_a_head() -> None:
+    cells = [attributes for tag, attributes in Reader(to_html(record())).tags if tag == "td"]
+    assert cells
+    assert all(attributes["data-name"] for attributes in cells)
+
+
 def test_it_tells_what_happened() -> None:
     text = Reader(to_html(record())).text
     for told in ("25 %", "ramping", "1 of 200 drifted", "rollout.start", "200 requests", "version 1"):
