@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from engine.clock import Clock
-from engine.errors import Held
+from engine.errors import Held, NotFound, Refused, Unavailable
 from engine.trust.custody import Custody
 from engine.trust.jwk import MAX_KEYS, KeyState, PublicKey
 from engine.trust.keyfile import KeyPurpose
@@ -74,7 +74,10 @@ class RingSigner:
         return self._state.signer.kid
 
     def sign(self, document: Mapping[str, Any], *, plain: bool = False) -> SignedResult:
-        return self._state.signer.sign(document, plain=plain)
+        try:
+            return self._state.signer.sign(document, plain=plain)
+        except (NotFound, Refused) as error:  # of the key, which is none of the caller's business
+            raise Unavailable("keys.not_usable", "Results cannot be signed now", error.message) from error
 
     def public_keys(self) -> Sequence[PublicKey]:
         state = self._state

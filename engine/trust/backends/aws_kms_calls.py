@@ -77,13 +77,19 @@ def kms_client(region: str, endpoint: str, environ: Mapping[str, str]) -> BaseCl
 def told_to_people() -> Iterator[None]:
     """Tell what goes wrong inside as an EngineError: Unavailable, or Refused where the service says no."""
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
     try:
         yield
     except ClientError as error:
         raise _answered(str(error.response.get("Error", {}).get("Code", ""))) from error
     except BotoCoreError as error:
-        raise _unanswered(error) from error
+        # What failed on its way still carries its headers, and with them a session's token.
+        raise _unanswered(error) from None
+    except (ResponseParserError, KeyError):
+        raise Refused(
+            "keys.aws_not_kms", "What answers at the AWS endpoint is not AWS KMS", "Check aws_endpoint."
+        ) from None
 
 
 def _answered(code: str) -> EngineError:

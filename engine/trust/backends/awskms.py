@@ -9,8 +9,7 @@ only keys of our own environment are listed and destroyed, so that a copy of an 
 keys away. KMS deletes no sooner than seven days after it was asked to; until then the key is disabled and refused, and
 only an administrator of the account could bring it back, to sign what no keyring accepts any more.
 
-Needed: kms:CreateKey, TagResource, CreateAlias, DescribeKey, GetPublicKey, Sign, ListKeys, ListAliases,
-ListResourceTags, DisableKey and ScheduleKeyDeletion; by a verifier DescribeKey, GetPublicKey and Sign.
+docs/trust.md has the actions that must be allowed.
 
 Source: AWS KMS API reference, CreateKey, Sign (ED25519_SHA_512 with MessageType RAW is Ed25519 of RFC 8032); RFC 8410,
 section 4 (the public key).

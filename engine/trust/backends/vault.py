@@ -1,15 +1,11 @@
 """Keys in Vault or OpenBao: one transit key for each of ours, made there, used there, never let out.
 
 A key is named `capctl-ENV-PURPOSE-RANDOM`; what is named so is ours, and only keys of our own environment are listed
-and destroyed, so that a copy of an environment cannot take the original's keys away. The policy of the token needs
+and destroyed, so that a copy of an environment cannot take the original's keys
+away. docs/trust.md has the policy that the token needs.
 
-    path "transit/keys/capctl-ENV-*" { capabilities = ["create", "read", "update", "delete"] }
-    path "transit/sign/capctl-ENV-*" { capabilities = ["update"] }
-    path "transit/keys"              { capabilities = ["list"] }
-
-and of a verifier's token only `read` in the first line, and the second. Rotations make another key rather than another
-version: Vault has a new version sign at once, takes no single one back, and a version refused by
-`min_decryption_version` is revived by lowering it. A deleted key is not.
+Rotations make another key rather than another version: Vault has a new version sign at once, takes no single one back,
+and a version refused by `min_decryption_version` is revived by lowering it. A deleted key is not.
 
 A signature is checked before it is given away: whoever may delete a key may make another one of its name.
 """

@@ -19,7 +19,9 @@ from engine.settings import Settings
 from engine.trust.backends.awskms import MAX_MESSAGE_BYTES, SIGNABLE, AwsKmsBackend
 from engine.trust.challenge import challenge
 from engine.trust.keyfile import KeyPurpose
+from engine.trust.signing import STATED, ResultSigner
 from tests.contract.signers.soft_kms import SoftKms
+from tests.contract.signers.wire import answering
 
 RESPONSE = KeyPurpose.RESPONSE
 UNKNOWN = "awskms:00000000-0000-4000-8000-000000000000"
@@ -136,6 +138,12 @@ class TestLimits:
         assert code_of(lambda: backend.make(purpose), Refused) == "keys.aws_too_long"
         assert kms.requests == []
 
+    def test_the_largest_result_is_signed(self, backend: AwsKmsBackend) -> None:
+        """What is signed of a result is its digest and a few names of bounded length, however long the result is."""
+        claims = dict.fromkeys(STATED, "x" * 100)
+        signed = ResultSigner(backend.make(RESPONSE)[1]).sign({**claims, "rules": ["r" * 64] * 10_000})
+        assert len(signed.token) < MAX_MESSAGE_BYTES / 2
+
     def test_the_longest_message_is_signed_and_one_byte_more_is_not_sent(
         self, backend: AwsKmsBackend, kms: SoftKms
     ) -> None:
@@ -234,6 +242,14 @@ class TestFailures:
             port = taken.getsockname()[1]
         backend = AwsKmsBackend(replace(settings, aws_endpoint=f"http://127.0.0.1:{port}"), environ={})
         assert code_of(lambda: backend.open(UNKNOWN), Unavailable) == "keys.aws_unreachable"
+
+    @pytest.mark.parametrize("body", [b"<html>", b"", b"{}"])
+    def test_what_is_not_kms_is_refused(self, settings: Settings, body: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+        with answering(head + body) as url:
+            backend = AwsKmsBackend(replace(settings, aws_endpoint=url), environ={})
+            assert code_of(lambda: backend.open(UNKNOWN), Refused) == "keys.aws_not_kms"
+            backend.client.close()
 
     def test_an_answer_that_does_not_come_is_not_waited_for(
         self, backend: AwsKmsBackend, kms: SoftKms, monkeypatch: pytest.MonkeyPatch

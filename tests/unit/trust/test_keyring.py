@@ -20,7 +20,7 @@ from engine.canonical import canonical_json
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import furnish
-from engine.errors import Conflict, EngineError, Held, InvalidInput, Refused
+from engine.errors import Conflict, EngineError, Held, InvalidInput, NotFound, Refused, Unavailable
 from engine.ids import hash_bytes
 from engine.ops import keyring as keys
 from engine.ports import ReplicaKeys
@@ -33,6 +33,7 @@ from engine.trust.edwards import verifies
 from engine.trust.high_water import NAME, HighWaterFile, Mark
 from engine.trust.keyfile import KeyPurpose
 from engine.trust.keyring import KEYRING_TYPE, LIFETIME, KeyEntry, Keyring, KeyStatus, Phase, read_keyring
+from engine.trust.responding import RingSigner
 from engine.trust.rotation_gates import Evidence, requirements
 from engine.trust.signer import KeySigner
 
@@ -336,6 +337,26 @@ class TestCustody:
             with pytest.raises(Refused) as refused:
                 open_signer(late, RESPONSE)
             assert refused.value.code == "keys.rolled_back"
+
+    @pytest.mark.parametrize("failure", [Refused, NotFound, Unavailable])
+    def test_a_key_that_does_not_sign_is_no_answer_to_whoever_asks_for_a_verdict(
+        self,
+        open_ctx: Callable[..., EngineContext],
+        clock: ManualClock,
+        monkeypatch: pytest.MonkeyPatch,
+        failure: type[EngineError],
+    ) -> None:
+        """Somebody else's no is no 403 of ours, and a key that is gone no 404."""
+        ctx = open_ctx()
+        keys.initialise(ctx, None)
+
+        def fail(*_: object) -> bytes:
+            raise failure("keys.vault_denied", "Vault does not let us")
+
+        monkeypatch.setattr(KeySigner, "sign", fail)
+        with pytest.raises(Unavailable) as raised:
+            RingSigner.open(custody_of(ctx), clock).sign({"verdict": "pass"})
+        assert type(raised.value) is Unavailable
 
     def test_an_expired_keyring_is_refused_and_can_be_renewed(
         self, open_ctx: Callable[..., EngineContext], clock: ManualClock
