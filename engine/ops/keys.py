@@ -68,7 +68,7 @@ def prepare(
     ctx: "EngineContext",
     *,
     purpose: Annotated[str, PURPOSE] = RESPONSE,
-    backend: Annotated[str, Arg("Where the new key is made.", metavar="NAME")] = "file",
+    backend: Annotated[str, Arg("Where the new key is made: file, vault or awskms.", metavar="NAME")] = "file",
 ) -> "RotationStatus":
     """Begin a rotation: make the new key and try it out. Nobody accepts it yet."""
     from engine.ops.keyring import prepare as begin

@@ -1,8 +1,8 @@
 """Keys in Vault or OpenBao: one transit key for each of ours, made there, used there, never let out.
 
 A key is named `capctl-ENV-PURPOSE-RANDOM`; what is named so is ours, and only keys of our own environment are listed
-and destroyed, so that a copy of an environment cannot take the original's keys
-away. docs/trust.md has the policy that the token needs.
+and destroyed, so that a copy of an environment cannot take the original's keys away. The policy that the token needs
+stands in docs/trust.md.
 
 Rotations make another key rather than another version: Vault has a new version sign at once, takes no single one back,
 and a version refused by `min_decryption_version` is revived by lowering it. A deleted key is not.
