@@ -92,15 +92,18 @@ class Terminal:
         until(lambda: words.encode() in self._seen, within_s=PATIENCE_S)
 
     def answer(self, key: str, question: str) -> None:
-        """Press a key until it asks what it should, and say yes. Pressed too early it says why not, and does nothing."""
+        """Press a key until it asks what it should, and say yes."""
+        self.press_until(key, question)
+        self.press("y")
+
+    def press_until(self, key: str, words: str) -> None:
+        """Press a key until it leads to these words. Pressed too early it says why not, and does nothing."""
         for _ in range(round(PATIENCE_S / ASKS_S)):
             self.press(key)
             with suppress(AssertionError):
-                until(lambda: question.encode() in self._seen, within_s=ASKS_S)
-                break
-        else:
-            raise AssertionError(f"{key} never asked {question!r}")
-        self.press("y")
+                until(lambda: words.encode() in self._seen, within_s=ASKS_S)
+                return
+        raise AssertionError(f"{key} never led to {words!r}")
 
     def leave(self) -> None:
         """Quit."""
@@ -190,8 +193,7 @@ def test_an_evening_whose_console_is_killed_is_finished_by_somebody_else(place: 
             other.answer("g", "no-go in demo?")
             until(place.stands_at(step, StepState.RUNNING, StepState.DONE), within_s=PATIENCE_S)
         until(place.stands_at("sign-off", StepState.DONE), within_s=PATIENCE_S)
-        other.press("w")
-        other.await_words("The record is written")
+        other.press_until("w", "record is written")
         other.leave()
     assert place.processes() == []
     evening = place.evening()
