@@ -98,7 +98,7 @@ def driver_line(state: ConsoleState) -> str:
     if is_stale(state):
         return f"who drives is not known · {seen}"
     evening = look.shown.evening
-    target = [f"target {evening.target}", evening.shortened] if evening else []
+    target = [evening.shortened, f"target {evening.target}"] if evening else []
     return " · ".join(part for part in (_driver_in_words(driver, state), seen, *target) if part)
 
 

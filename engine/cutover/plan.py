@@ -169,7 +169,7 @@ def shortened(canary_s: int) -> str:
     """What a canary that is watched for so long stands for; empty where it is as long as in production."""
     if canary_s >= FULL_CANARY_S:
         return ""
-    return f"canary {canary_s} s for {FULL_CANARY_S // 60} min, a scale of 1:{FULL_CANARY_S / canary_s:.3g}"
+    return f"1:{FULL_CANARY_S / canary_s:.3g}, canary {canary_s} s for {FULL_CANARY_S // 60} min"
 
 
 def begin(

@@ -201,7 +201,7 @@ def test_an_evening_whose_console_is_killed_is_finished_by_somebody_else(place: 
     assert evening.phase is Phase.DONE
     assert len({step.actor for step in evening.steps}) == 2
     record = (place.state_dir / "cutover" / f"evening-{evening.id}.html").read_text()
-    assert "canary 10 s for 15 min, a scale of 1:90" in record
+    assert "1:90, canary 10 s for 15 min" in record
     with place.look() as ctx:
         state = ctx.store.rollout(POLICY)
         assert state is not None

@@ -248,9 +248,9 @@ def replace_emit(ctx: EngineContext, told: list[Progress]) -> EngineContext:
     [
         (900, "", 60),
         (3600, "", 60),
-        (899, "canary 899 s for 15 min, a scale of 1:1", 60),
-        (10, "canary 10 s for 15 min, a scale of 1:90", 10),
-        (1, "canary 1 s for 15 min, a scale of 1:900", 6),
+        (899, "1:1, canary 899 s for 15 min", 60),
+        (10, "1:90, canary 10 s for 15 min", 10),
+        (1, "1:900, canary 1 s for 15 min", 6),
     ],
 )
 def test_what_is_shorter_than_in_production_is_said(
