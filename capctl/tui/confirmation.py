@@ -109,7 +109,7 @@ def _plain(call: Call, state: ConsoleState) -> Question:
     irreversible = call.op.danger is Danger.IRREVERSIBLE
     fields = (Field("", f"Type {call.op.command[-1]} to go on", call.op.command[-1]),) if irreversible else ()
     return Question(
-        title=f"{call.op.summary.rstrip('.')}?",
+        title=f"{call.op.summary.partition('. ')[0].rstrip('.')}?",
         consequence=f"In {environment(state.env)}: {spell(call)}",
         evidence="" if state.rollout is None else _standing(state.rollout),
         verb="Yes",

@@ -59,7 +59,7 @@ STEPS: Final = {
         "keys.init",
         "Make the key",
         "Make the first {purpose} key",
-        "A first key is made, and signs from now on.",
+        "A first key is made and signs from now on; a first keyring also gets its root and the registry's key.",
         "Keys that are there stay.",
     ),
     "prepare": NextStep(
@@ -180,8 +180,8 @@ def _standing(rotation: RotationStatus, waits_s: float, state: ConsoleState) -> 
     if rotation.phase in ("steady", "aborted"):
         title = "Nothing to do" if rotation.phase == "steady" else "Given up: the old key goes on"
         long = f"In all at least {duration(waits_s)}, mostly waiting." if waits_s else ""
-        return Headline(word, "○", "open", f"{title}; g begins a rotation", f"{step.effect} {long}".rstrip())
-    return Headline(word, "○", "open", f"g goes on: {step.verb.lower()}", f"{step.effect} {step.way_back}")
+        return Headline(word, "○", "open", f"{title}; g begins a rotation", f"Then: {step.effect} {long}".rstrip())
+    return Headline(word, "○", "open", f"g goes on: {step.verb.lower()}", f"Afterwards: {step.effect}")
 
 
 def _ended(rotation: RotationStatus) -> Headline:

@@ -17,7 +17,7 @@ from engine.errors import EngineError, Held
 from engine.ops.recovery import recipients_here
 from engine.ops.results.audit import ShownRecord
 from engine.ops.results.recovery_look import BackupCheck, RecoveryLook, SeenBackup
-from engine.recovery.backup import FEWEST_IN_PRODUCTION
+from engine.recovery.backup import FEWEST_IN_PRODUCTION, no_policies
 from engine.recovery.reports import TYPES
 from engine.trust.custody import custody_of
 from engine.trust.keyfile import KeyPurpose
@@ -49,6 +49,8 @@ def look(ctx: EngineContext, *, backups: int, records: int) -> RecoveryLook:
     """
     settings, keys = ctx.settings, custody_of(ctx).accepted(KeyPurpose.BACKUP)
     recipients, own, obstacle = _equipment(settings, has_key=bool(keys))
+    if not ctx.store.policies():
+        obstacle = no_policies("There is nothing to back up: no policy is published here")
     drills = {
         kind: found for kind in TYPES if (found := recovery.last_report(settings.drill_path, kind, keys)) is not None
     }

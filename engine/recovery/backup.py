@@ -142,7 +142,8 @@ def create_backup(ctx: EngineContext, destination: Path, recipients: Sequence[st
 
 def no_policies(problem: str) -> Refused:
     """A backup without policies restores nothing, however well it does so."""
-    return Refused("recovery.no_policies", problem, "Check that this is the environment you mean (--env).")
+    hint = "Publish one (capctl policy publish lksg.v1), or check that this is the environment you mean (--env)."
+    return Refused("recovery.no_policies", problem, hint)
 
 
 @dataclass(frozen=True, slots=True)

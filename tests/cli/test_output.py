@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,16 @@ def test_a_reader_that_goes_away_is_no_traceback_and_no_yes() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_ctrl_c_ends_a_watch_quietly(started: Cli) -> None:
+@pytest.fixture
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Whoever runs the tests in the background may have had Ctrl-C ignored, and a child inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_heard", "started")
+def test_ctrl_c_ends_a_watch_quietly() -> None:
     """130, one line, no traceback; what was printed before stays whole."""
     with subprocess.Popen(
         [*CAPCTL, "drift", "watch", "--interval", "60", "--output", "json"],

@@ -135,9 +135,9 @@ async def test_production_forward_is_typed_and_backward_is_not(opened: Open, led
     async with opened(lambda: replace(scenes.open_gate(), env="prod"), ctx=production) as (app, pilot):
         assert "PRODUCTION" in text_of(app)
         assert app.theme.endswith("-prod")
-        await pilot.press("p", *"second", "enter", *"dev", "enter", "y")
+        await pilot.press("p", *"second", "enter", *"dev", "enter")
         assert ledger.ran == []
-        await pilot.press("backspace", "backspace", "backspace", *"prod", "enter", "y")
+        await pilot.press("backspace", "backspace", "backspace", *"prod", "enter")
         assert ledger.ran[0][1]["approver"] == "second"
         await pilot.press("b", "y")
         assert [op_id for op_id, _ in ledger.ran] == ["rollout.promote", "rollout.rollback"]
@@ -402,7 +402,7 @@ async def test_the_key_bar_never_overflows(opened: Open, scene: Callable[[], Con
         words = "".join(str(hint) for hint in hints)
         assert "? help" in words
         if width >= 80:
-            assert "b roll back" in words
+            assert "b roll" in words
             assert "q quit" in words
 
 

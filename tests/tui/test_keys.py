@@ -42,10 +42,41 @@ async def test_a_whole_rotation_with_one_key_at_80x24(opened: Open, world: World
         world.wait(app, 661)
         await settled(pilot)
         assert "g goes on: decommission" in text_of(app)
-        await press(pilot, "g", *"decommission", "tab", "y")
+        await press(pilot, "g", *"decommission", "enter")
         assert world.phase() == "decommissioned"
         assert "Done: the old key is refused, the new one signs" in text_of(app)
         assert "1 of 2 keys" in text_of(app)
+
+
+async def test_the_chosen_key_stays_chosen_when_its_line_moves(opened: Open, world: World) -> None:
+    """After the switch the new key stands first; whoever looked at the old one still does, and x names it."""
+    async with opened(scenes.hold, ctx=world.ctx) as (app, pilot):
+        old = keyring.status(world.ctx, "response").signing_kid
+        await press(pilot, "5", "g", "y", "g", "y", "down", "up")
+        world.wait(app, 60)
+        world.wait(app, 301)
+        await settled(pilot)
+        await press(pilot, "g", "y")
+        assert world.phase() == "switched"
+        chosen = app.screen.query_one(KeysAccepted).chosen(app.state)
+        assert chosen is not None
+        assert chosen.kid == old
+        await press(pilot, "x")
+        assert old[:20] in text_of(app)
+
+
+async def test_a_mistyped_word_is_named_and_can_be_mended(opened: Open, world: World) -> None:
+    """Nothing is done, the field keeps the focus, and the button says which key does it."""
+    async with opened(scenes.hold, ctx=world.ctx) as (app, pilot):
+        await press(pilot, "5", "x", *"compromised", "enter")
+        await press(pilot, "enter")
+        assert "Type revoke to go on." in text_of(app)
+        await press(pilot, *"revoce", "enter")
+        assert "That is 'revoce': type revoke." in text_of(app)
+        assert "Enter  Revoke" in text_of(app)
+        assert world.phase() == "steady"
+        await press(pilot, "backspace", "backspace", "k", "e", "enter")
+        assert world.phase() == "revoked"
 
 
 async def test_a_step_before_its_time_says_what_is_missing_and_changes_nothing(opened: Open, world: World) -> None:

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from capctl.tui.screens.index import SCREENS, ScreenEntry
+from capctl.tui.theme_files import shipped_directory
 from engine.clock import ManualClock
 from engine.context import Progress
 from engine.ops.results.cutover import CutoverLook
 from engine.ops.results.pilot_look import PilotLook
 from engine.rollout.snapshot import ControlSnapshot
 from tests.tui import cutover_scenes, pilot_scenes, scenes
+from tests.tui.trust_world import World, press
 
 Picture = Callable[..., bool]
+Drawn = tuple[str, tuple[int, int]]
+"""A theme and the size of a terminal."""
 
 SIZES = {"80x24": (80, 24), "160x45": (160, 45)}
 THEMES = ("dark", "light", "deuteranopia")
+ALL_THEMES = sorted(path.stem for path in shipped_directory().glob("*.yaml"))
 
 
 def silent() -> ControlSnapshot:
@@ -140,6 +147,28 @@ def test_pilot_keys(
 
     app = scenes.room(scenes.hold, scenes.context(clock=ManualClock(scenes.NOW)))
     assert snap_compare(app, terminal_size=SIZES[size], run_before=press)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [(theme, SIZES[size]) for theme in ALL_THEMES for size in SIZES],
+    ids=lambda drawn: f"{drawn[0]}-{drawn[1][0]}",
+)
+@pytest.mark.parametrize("entry", SCREENS, ids=[entry.name for entry in SCREENS])
+def test_every_screen(
+    snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entry: ScreenEntry, drawn: Drawn
+) -> None:
+    """Every screen on a real registry that was just furnished, in every theme there is."""
+    theme, size = drawn
+    # What lies in the state directory is named from where capctl was started.
+    monkeypatch.chdir(tmp_path)
+    made = World(Path(), theme=f"capctl-{theme}")
+
+    async def show(pilot: Pilot[None]) -> None:
+        await press(pilot, entry.key)
+
+    assert snap_compare(scenes.room(scenes.hold, made.ctx), terminal_size=size, run_before=show)
+    made.close()
 
 
 CUTOVER: dict[str, tuple[Callable[[], CutoverLook], tuple[Progress, ...]]] = {

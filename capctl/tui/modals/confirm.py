@@ -1,4 +1,4 @@
-"""The question before a change. Enter never says yes: Cancel has the focus, and `y` is not the key that asked."""
+"""The question before a change. Cancel has the focus, and `y` is not the key that asked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
 from textual.widgets import Input, Static
 
 from capctl.tui.confirmation import Field, Question
@@ -30,7 +31,8 @@ class ConfirmDialog(Dialog[dict[str, str]]):
     | Key | What it does |
     | :- | :- |
     | y | Yes, do it. |
-    | n, escape, enter | No. |
+    | enter | In the last field, with everything typed as it is asked for: yes. Elsewhere: no. |
+    | n, escape | No. |
     """
 
     def __init__(self, asked: Question) -> None:
@@ -50,17 +52,31 @@ class ConfirmDialog(Dialog[dict[str, str]]):
                 yield Input(id=f"field-{position}", select_on_focus=False)
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="choices"):
-                yield Choice("Cancel", answer="no", focusable=True)
+                yield Choice("Esc  Cancel", answer="no", focusable=True)
                 yield Choice(f"y  {asked.verb}", answer="yes", focusable=False)
 
     def on_mount(self) -> None:
         """Put the focus where Enter does no harm."""
         self.query_one("#field-0" if self._asked.fields else Choice).focus()
 
+    @on(DescendantFocus)
+    def name_the_key(self) -> None:
+        """Say which key says yes: while letters go into a field, `y` is one of them."""
+        key = "Enter" if isinstance(self.focused, Input) else "y"
+        self.query(Choice).last().update(f"{key}  {self._asked.verb}")
+
     @on(Input.Submitted)
-    def go_to_next_field(self) -> None:
-        """Go on from a field to the next, and from the last one to Cancel."""
-        self.focus_next()
+    def go_on(self, event: Input.Submitted) -> None:
+        """Go on from a field to the next; in the last one, take what was typed for a yes."""
+        if event.input is self.query(Input).last():
+            self.action_confirm()
+        else:
+            self.focus_next()
+
+    @on(Input.Changed)
+    def take_back_the_problem(self) -> None:
+        """What was wrong is being mended."""
+        self.query_one(".problem", Static).update("")
 
     @on(Choice.Chosen)
     def answer(self, event: Choice.Chosen) -> None:
@@ -75,10 +91,14 @@ class ConfirmDialog(Dialog[dict[str, str]]):
         values = {position: self.query_one(f"#field-{position}", Input).value for position, _ in self._numbered()}
         for position, field in self._numbered():
             if not field.accepts(values[position]):
-                self.query_one(".problem", Static).update(f"{field.label}.")
+                self.query_one(".problem", Static).update(_wrong(field, values[position]))
                 self.query_one(f"#field-{position}").focus()
                 return
         self.dismiss({field.name: values[position].strip() for position, field in self._numbered() if field.name})
 
     def _numbered(self) -> list[tuple[int, Field]]:
         return list(enumerate(self._asked.fields))
+
+
+def _wrong(field: Field, text: str) -> str:
+    return f"That is {text.strip()!r}: type {field.expected}." if text.strip() and field.expected else f"{field.label}."

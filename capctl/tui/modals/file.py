@@ -34,7 +34,7 @@ class FileDialog(Dialog[str]):
             yield Static("File; one that is there is replaced", classes="label", markup=False)
             yield Input(self._proposed, id="file", select_on_focus=False)
             with Horizontal(classes="choices"):
-                yield Choice("Cancel", answer="no", focusable=True)
+                yield Choice("Esc  Cancel", answer="no", focusable=True)
                 yield Choice("Enter  Write it", answer="yes", focusable=False)
 
     def on_mount(self) -> None:

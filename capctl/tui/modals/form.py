@@ -10,7 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
-from capctl.tui.command_line import convert
+from capctl.tui.command_line import convert, spell
+from capctl.tui.messages import Call
 from capctl.tui.modals.choice import Choice
 from capctl.tui.modals.dialog import Dialog
 from engine.errors import InvalidInput
@@ -28,19 +29,22 @@ class FormDialog(Dialog[dict[str, Any]]):
     def __init__(self, op: Operation, given: Mapping[str, Any]) -> None:
         super().__init__()
         self._op = op
+        self._given = {name: value for name, value in given.items() if value}
         self._params = [param for param in op.params if param.name not in given]
 
     def compose(self) -> ComposeResult:
         """Lay out a field for each parameter, the required ones first."""
         with Vertical(classes="dialog"):
             yield Static(self._op.summary, classes="title", markup=False)
+            if self._given:
+                yield Static(spell(Call(self._op, self._given)), classes="evidence", markup=False)
             with VerticalScroll(can_focus=False):
                 for param in sorted(self._params, key=lambda param: not param.required):
                     yield Static(_label(param), classes="label", markup=False)
                     yield Input(id=f"param-{param.name}", placeholder=_placeholder(param))
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="choices"):
-                yield Choice("Cancel", answer="no", focusable=True)
+                yield Choice("Esc  Cancel", answer="no", focusable=True)
                 yield Choice("Enter in the last field goes on", answer="yes", focusable=False)
 
     def on_mount(self) -> None:

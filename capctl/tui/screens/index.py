@@ -64,6 +64,23 @@ SCREENS: Final = (
         {"pilot.run": "run", "rehearse": "dry run", "pilot.check": "check", "next_status": "filter"},
     ),
     ScreenEntry(
+        "deploy",
+        "Deploy",
+        "3",
+        "deploy:DeployScreen",
+        {
+            "go_on": "go on",
+            "deploy.rollback": "take back",
+            "stop": "stop",
+            "other_target": "target",
+            "deploy.plan": "",
+            "deploy.apply": "",
+            "smoke.run": "",
+            "canary.watch": "",
+            "load.run": "",
+        },
+    ),
+    ScreenEntry(
         "keys",
         "Keys",
         "5",
@@ -111,7 +128,7 @@ SCREENS: Final = (
 )
 """In the order of the tabs; the first one is shown at the start."""
 
-EVERYWHERE: Final[Mapping[str, str]] = {"rollout.rollback": "roll back"}
+EVERYWHERE: Final[Mapping[str, str]] = {"rollout.rollback": "rollout 0 %"}
 """Operations whose key works on every screen: the way back to safety."""
 
 

@@ -149,7 +149,7 @@ class KeysScreen(ConsoleScreen):
     def _choose(self, purpose: str) -> None:
         if purpose != self._purpose:
             self._purpose = purpose
-            self.query_one(KeysAccepted).place = 0
+            self.query_one(KeysAccepted).kid = ""
             self.room.look_again()
 
 

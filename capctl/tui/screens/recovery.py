@@ -98,7 +98,8 @@ class RecoveryScreen(ConsoleScreen):
         if op.id == "drill.rotation" and look.is_rotating:
             return "The response key itself is being rotated (5): it can be rehearsed when that has ended."
         if op.id in ("backup.verify", "restore.run") and self._chosen(state) is None:
-            return "There is no backup yet; n makes one."
+            obstacle = look.obstacle
+            return f"{obstacle.message}. {obstacle.hint}" if obstacle else "There is no backup yet; n makes one."
         return ""
 
     def why_idle(self, action: str, state: ConsoleState) -> str:

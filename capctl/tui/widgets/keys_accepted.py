@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import ClassVar, Final
 
@@ -40,8 +41,8 @@ class KeysAccepted(Panel, can_focus=True):
         Binding("down,j", "choose_key(1)", "Choose the key below", id="keys.down"),
     ]
 
-    place: reactive[int] = reactive(0)
-    """Which key is chosen, counted from the first line."""
+    kid: reactive[str] = reactive("")
+    """The key that is chosen, wherever its line goes; empty or gone: the one of the first line."""
 
     def picture(self, state: ConsoleState, size: Size) -> Content:
         """Draw the keys that fit around the chosen one."""
@@ -49,32 +50,40 @@ class KeysAccepted(Panel, can_focus=True):
         accepted = sum(key.accepted for key in keys)
         lines = [heading("Accepted right now", f"{accepted} of {len(keys)} keys", size.width)]
         rows = max(1, size.height - 1)
-        first = max(0, min(self.place - rows + 1, len(keys) - rows))
+        chosen = self._place(keys)
+        first = max(0, min(chosen - rows + 1, len(keys) - rows))
         for place, key in list(enumerate(keys))[first : first + rows]:
-            line = _line(key, state.now, self.room.zone, chosen=place == self.place)
+            line = _line(key, state.now, self.room.zone, chosen=place == chosen)
             lines.append(line.truncate(size.width, ellipsis=True))
         if not keys:
             lines.append(Content.styled("no key of this purpose", "$muted"))
         return page(lines)
 
-    def watch_place(self) -> None:
+    def watch_kid(self) -> None:
         """Show what is chosen."""
         self.show_state(self.room.state)
 
     def action_choose_key(self, lines: int) -> None:
         """Choose another key, among those there are."""
-        self.place = max(0, min(self.place + lines, len(listed(self.room.state)) - 1))
+        keys = listed(self.room.state)
+        self._choose(self._place(keys) + lines, keys)
 
     def on_click(self, event: Click) -> None:
         """Choose the key that was clicked."""
         if event.y > 0:
-            self.place = 0
-            self.action_choose_key(event.y - 1)
+            self._choose(event.y - 1, listed(self.room.state))
 
     def chosen(self, state: ConsoleState) -> ShownKey | None:
         """The chosen key."""
         keys = listed(state)
-        return keys[min(self.place, len(keys) - 1)] if keys else None
+        return keys[self._place(keys)] if keys else None
+
+    def _place(self, keys: Sequence[ShownKey]) -> int:
+        return next((place for place, key in enumerate(keys) if key.kid == self.kid), 0)
+
+    def _choose(self, place: int, keys: Sequence[ShownKey]) -> None:
+        if keys:
+            self.kid = keys[max(0, min(place, len(keys) - 1))].kid
 
 
 def listed(state: ConsoleState) -> tuple[ShownKey, ...]:
