@@ -64,23 +64,6 @@ SCREENS: Final = (
         {"pilot.run": "run", "rehearse": "dry run", "pilot.check": "check", "next_status": "filter"},
     ),
     ScreenEntry(
-        "deploy",
-        "Deploy",
-        "3",
-        "deploy:DeployScreen",
-        {
-            "go_on": "go on",
-            "deploy.rollback": "take back",
-            "stop": "stop",
-            "other_target": "target",
-            "deploy.plan": "",
-            "deploy.apply": "",
-            "smoke.run": "",
-            "canary.watch": "",
-            "load.run": "",
-        },
-    ),
-    ScreenEntry(
         "keys",
         "Keys",
         "5",
