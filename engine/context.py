@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,8 @@ class Progress:
     message: str = ""
     output: str = ""
     """A line that a tool printed: it is shown as it is, and not replaced by what comes next."""
+    figures: tuple[tuple[str, float], ...] = ()
+    """What was measured by now, by name, for whoever draws it."""
 
 
 def ignore_progress(progress: Progress) -> None:
@@ -51,6 +54,8 @@ class EngineContext:
     clock: Clock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = os.urandom
     """Source of salts; injected so that a test is deterministic."""
+    sleep: Callable[[float], None] = time.sleep
+    """Waits some seconds. A surface that can stop what it began gives one that raises KeyboardInterrupt then."""
     read_only: bool = False
     rehearsing: bool = False
     """Whether this is the dry run of an operation that does its own: nothing outside may be changed."""

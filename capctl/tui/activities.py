@@ -14,6 +14,9 @@ from engine.errors import EngineError
 KEPT: Final = 100
 """Runs that are remembered."""
 
+TOLD: Final = 600
+"""Lines and figures of one run that are remembered, the latest."""
+
 MEASURED_S: Final = 1.0
 """A rate is not told before so much time has passed."""
 
@@ -53,6 +56,10 @@ class Activity:
     """Monotonic time of `current`."""
     waits: int = 0
     """How often it said that it waits."""
+    told: tuple[Progress, ...] = ()
+    """Lines that tools printed, and figures, oldest first."""
+    event: Any = None
+    """The latest event, where it yields some until it has ended."""
     result: Any = None
     """What it returned; None while it runs."""
     error: EngineError | None = None
@@ -81,7 +88,8 @@ class Activity:
         steps = (*self.steps[:place], replace(began, progress=progress), *self.steps[place + 1 :])
         waits = self.waits + (progress.step == WAITING)
         doing = self.doing if progress.step == WAITING else progress
-        return replace(self, steps=steps, current=progress, current_s=at_s, doing=doing, waits=waits)
+        told = (*self.told, progress)[-TOLD:] if progress.output or progress.figures else self.told
+        return replace(self, steps=steps, current=progress, current_s=at_s, doing=doing, waits=waits, told=told)
 
     def ended(self, at: datetime, *, result: Any = None, error: EngineError | None = None) -> Activity:
         """The run after it has ended, one way or the other."""

@@ -32,6 +32,7 @@ from capctl.tui.messages import (
     OperationFailed,
     OperationProgressed,
     OperationStarted,
+    OperationYielded,
     PercentProposed,
     ReadingFailed,
     ReadingTaken,
@@ -261,6 +262,15 @@ class ControlRoom(App[None]):
         """Note how far it is."""
         now_s = self._ctx.clock.monotonic()
         self._change(event.number, lambda run: run.with_progress(event.progress, now_s))
+
+    @on(OperationYielded)
+    def note_event(self, event: OperationYielded) -> None:
+        """Note where a watch stands."""
+        self._change(event.number, lambda run: replace(run, event=event.event))
+
+    def stop_run(self, number: int) -> None:
+        """End a run of this console as Ctrl-C would; what comes of it is told when it has ended."""
+        self._runner.stop(number)
 
     @on(OperationDone)
     def note_end(self, event: OperationDone) -> None:

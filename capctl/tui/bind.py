@@ -74,8 +74,8 @@ class HelpRow:
 
 
 def offered() -> Iterator[Operation]:
-    """The operations the console offers; streams are left out, because the screen itself watches."""
-    return (op for op in REGISTRY.values() if not op.streams)
+    """The operations the console offers; of the streams only those that a screen draws, because it watches itself."""
+    return (op for op in REGISTRY.values() if op.key or not op.streams)
 
 
 def operation_bindings(entry: ScreenEntry | None = None) -> list[Binding]:

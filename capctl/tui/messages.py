@@ -122,12 +122,31 @@ class OperationProgressed(Message):
         self.progress = progress
 
     def can_replace(self, message: Message) -> bool:
-        """Newer progress of the same step makes unread older one worthless. A wait is always told."""
+        """Newer progress of the same step makes unread older one worthless. Words and printed lines are always told."""
         return (
             isinstance(message, OperationProgressed)
             and (message.number, message.progress.step) == (self.number, self.progress.step)
             and not self.progress.message
+            and not self.progress.output
         )
+
+
+class OperationYielded(Message):
+    """An operation that yields events until it has ended has yielded one.
+
+    Attributes:
+        number: The run's number.
+        event: What it yielded.
+    """
+
+    def __init__(self, number: int, event: Any) -> None:
+        super().__init__()
+        self.number = number
+        self.event = event
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer event of the same run makes an unread older one worthless: each tells where it stands."""
+        return isinstance(message, OperationYielded) and message.number == self.number
 
 
 class OperationDone(Message):

@@ -123,7 +123,11 @@ class Change:
         return f"{found[0].place}: {found[0].cause}" if found else ""
 
     def _glance(self) -> None:
-        """Look from time to time while helm is busy; what cannot be seen now will be seen later."""
+        """Look from time to time while helm is busy; what cannot be seen now will be seen later.
+
+        Whoever may stop the change is heard here.
+        """
+        self.sleep(0)
         now = self.clock.monotonic()
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now

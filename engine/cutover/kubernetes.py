@@ -9,7 +9,6 @@ revision that served; after it ended its readiness is awaited.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,15 +38,15 @@ from engine.cutover.target import (
     ReleaseStatus,
     Resource,
     Revision,
+    way_back,
 )
-from engine.cutover.workloads import causes, images_of, resources_of
+from engine.cutover.workloads import canary_percent, causes, images_of, resources_of
 from engine.errors import Conflict, NotFound, Refused
 
 if TYPE_CHECKING:
     from engine.settings import Settings
 
 FOLDER: Final = "deploy"
-ROLLED_BACK: Final = re.compile(r"Rollback to (\d+)")
 
 
 class KubernetesTarget:
@@ -107,6 +106,7 @@ class KubernetesTarget:
             images=images_of(objects),
             history=history,
             under_way=under_way,
+            canary_percent=canary_percent(objects, name),
         )
 
     def apply(self, release: Release, emit: Emit) -> Deployed:
@@ -272,23 +272,15 @@ def _goal(name: str, history: tuple[Revision, ...], wanted: int | None) -> int:
     good = [item.number for item in history if item.is_good]
     known = f"These served: {', '.join(map(str, good))}." if good else "None ever served: correct it and apply again."
     if wanted is None:
-        # From one that serves, back to before it; if it is itself a way back, not to what that led away from.
-        limit = _origin(history[0]) if history and history[0].status == "deployed" else _newest(history) + 1
-        older = [number for number in good if number < limit]
-        if not older:
+        older = way_back(history)
+        if older is None:
             raise NotFound("deploy.nothing_good", f"{name} has no older revision to go back to", known)
-        return older[0]
+        return older
     if wanted not in [item.number for item in history]:
         raise NotFound("deploy.no_revision", f"{name} has no revision {wanted}", known)
     if wanted not in good:
         raise Refused("deploy.never_served", f"Revision {wanted} of {name} never served", known)
     return wanted
-
-
-def _origin(revision: Revision) -> int:
-    """The revision whose content this one has: helm notes of a way back where it led."""
-    found = ROLLED_BACK.fullmatch(revision.description)
-    return int(found[1]) if found else revision.number
 
 
 def _check_ready(resources: tuple[Resource, ...], what: str) -> None:

@@ -70,6 +70,14 @@ class LoadSecond:
         """The second in words."""
         return f"p95 {self.p95_s * 1000:.0f} ms, {self.failed} failed, {self.waiting} waiting"
 
+    @property
+    def figures(self) -> tuple[tuple[str, float], ...]:
+        """The last slot that is over, by name, for a plot; without a latency where nothing was settled in it."""
+        latest = self.latest
+        latencies = (("p50_s", latest.p50_s), ("p95_s", latest.p95_s))
+        known = tuple((name, value) for name, value in latencies if value is not None)
+        return (("at_s", latest.at_s), ("due", latest.due), ("failed", latest.failed), *known)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:

@@ -7,7 +7,8 @@ evening can be kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +25,10 @@ DEFAULT_TIMEOUT_S: Final = 600
 
 GOOD: Final = frozenset({"deployed", "superseded"})
 """Statuses of a revision that once served, in helm's words: only such a one is worth going back to."""
+
+
+ROLLED_BACK: Final = re.compile(r"rollback to (\d+)", re.IGNORECASE)
+"""How the history tells of a revision that is a way back."""
 
 
 class OnFailure(StrEnum):
@@ -140,6 +145,23 @@ class Revision:
         return {**asdict(self), "at": to_rfc3339(self.at)}
 
 
+def way_back(history: Sequence[Revision]) -> int | None:
+    """The revision to go back to: before what serves, or what served last where nothing does; None for none.
+
+    From a revision that is itself a way back it leads further back, never to what that led away from.
+
+    Args:
+        history: Newest first.
+    """
+    if not history:
+        return None
+    newest = history[0]
+    found = ROLLED_BACK.fullmatch(newest.description)
+    origin = int(found[1]) if found else newest.number
+    limit = origin if newest.status == "deployed" else newest.number + 1
+    return next((entry.number for entry in history if entry.is_good and entry.number < limit), None)
+
+
 @dataclass(frozen=True, slots=True)
 class UnderWay:
     """An action on a release that was begun and not ended."""
@@ -180,6 +202,8 @@ class ReleaseStatus:
     history: tuple[Revision, ...] = ()
     """Newest first."""
     under_way: UnderWay | None = None
+    canary_percent: int | None = None
+    """Share of the requests that the canary gets; None where there is no canary."""
 
     @property
     def revision(self) -> int:
@@ -190,6 +214,11 @@ class ReleaseStatus:
     def good_revision(self) -> int | None:
         """The newest revision that serves or once served; None where none ever did."""
         return next((entry.number for entry in self.history if entry.is_good), None)
+
+    @property
+    def way_back(self) -> int | None:
+        """The revision to go back to; None for none. See the function of the same name."""
+        return way_back(self.history)
 
     @property
     def is_ready(self) -> bool:
@@ -219,6 +248,7 @@ class ReleaseStatus:
             "ready": self.is_ready,
             "resources": [asdict(item) for item in self.resources],
             "images": list(self.images),
+            "canary_percent": self.canary_percent,
             "history": [entry.to_json() for entry in self.history],
             "under_way": self.under_way.to_json() if self.under_way else None,
         }

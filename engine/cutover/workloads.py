@@ -16,6 +16,7 @@ from engine.cutover.target import Health, Resource
 Object = Mapping[str, Any]
 
 RELEASE_ANNOTATION: Final = "meta.helm.sh/release-name"
+CANARY_WEIGHT: Final = "nginx.ingress.kubernetes.io/canary-weight"
 WORKLOADS: Final = ("Deployment", "StatefulSet")
 HOPELESS: Final = {
     "ImagePullBackOff": "its image cannot be pulled",
@@ -55,6 +56,15 @@ def images_of(objects: Iterable[Object]) -> tuple[str, ...]:
     )
     found = {str(status.get("imageID") or status["image"]).rpartition("://")[2] for status in statuses}
     return tuple(sorted(found))
+
+
+def canary_percent(objects: Iterable[Object], release: str) -> int | None:
+    """The share of the requests that ingress-nginx sends to the release's canary; None where it has none."""
+    for item in objects:
+        weight = (item["metadata"].get("annotations") or {}).get(CANARY_WEIGHT, "")
+        if item["kind"] == "Ingress" and _annotation(item) == release and str(weight).isdecimal():
+            return int(weight)
+    return None
 
 
 def causes(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.cutover.canary import CanaryRow
 
 
-@operation("canary.watch", streams=True)
+@operation("canary.watch", key="w", streams=True)
 def watch(
     ctx: "EngineContext",
     *,
@@ -48,5 +48,6 @@ def watch(
         clock=ctx.clock,
         label=canary_label(canary),
         interval_s=read_duration(interval),
+        sleep=ctx.sleep,
     )
     return recorded(ctx, rows)

@@ -23,7 +23,7 @@ ON_FAILURE: Final = Arg("What becomes of a release that does not come up.", choi
 REVISION: Final = Arg("Only if this is still the newest revision; 0 for none.", flags=("--if-revision",), metavar="N")
 
 
-@operation("deploy.plan")
+@operation("deploy.plan", key="p")
 def plan(
     ctx: "EngineContext",
     *,
@@ -43,7 +43,7 @@ def plan(
     return plan_deployment(ctx, target, release_of(ctx, release, chart, values, timeout))
 
 
-@operation("deploy.apply", danger=Danger.WRITE, rehearses=True, names_environment=True)
+@operation("deploy.apply", danger=Danger.WRITE, key="a", rehearses=True, names_environment=True)
 def apply(
     ctx: "EngineContext",
     *,
@@ -97,7 +97,7 @@ def status(
     return show_status(ctx, target, release)
 
 
-@operation("deploy.rollback", danger=Danger.WRITE, restores_safety=True, rehearses=True)
+@operation("deploy.rollback", danger=Danger.WRITE, key="u", restores_safety=True, rehearses=True)
 def rollback(
     ctx: "EngineContext",
     *,

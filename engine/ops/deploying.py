@@ -70,10 +70,10 @@ def open_target(ctx: EngineContext, name: str | None) -> DeployTarget:
     if chosen == "local":
         from engine.cutover.local.target import LocalTarget
 
-        return LocalTarget(ctx.settings, ctx.clock, actor=ctx.actor)
+        return LocalTarget(ctx.settings, ctx.clock, actor=ctx.actor, sleep=ctx.sleep)
     from engine.cutover.kubernetes import KubernetesTarget
 
-    return KubernetesTarget(ctx.settings, ctx.clock, actor=ctx.actor)
+    return KubernetesTarget(ctx.settings, ctx.clock, actor=ctx.actor, sleep=ctx.sleep)
 
 
 def plan_deployment(ctx: EngineContext, name: str | None, release: Release) -> DeployPlan:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.cutover.load_report import LoadReport, LoadSecond
 
 
-@operation("load.run", command="load", danger=Danger.WRITE, writes_document=True, rehearses=True)
+@operation("load.run", command="load", danger=Danger.WRITE, key="l", writes_document=True, rehearses=True)
 def load(
     ctx: "EngineContext",
     *,
@@ -55,7 +55,7 @@ def load(
     )
 
     def tell(second: "LoadSecond") -> None:
-        ctx.emit(Progress("load", min(second.due, plan.requests), plan.requests, second.line))
+        ctx.emit(Progress("load", min(second.due, plan.requests), plan.requests, second.line, figures=second.figures))
 
     report = run_load(
         access,

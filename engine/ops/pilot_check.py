@@ -19,11 +19,13 @@ def check_system(
 ) -> SystemCheck:
     """Log on, read both services' metadata and one supplier's number; see `engine.ops.pilot.check`.
 
+    Each request is tried once: whoever asks whether SAP answers wants to know now.
+
     Raises:
         EngineError: SAP cannot be reached, refuses, or lacks what every run needs.
     """
     ctx.emit(Progress("connecting", 0))
-    with open_system(ctx, odata, client, table=table, ca_file=ca_file) as connection:
+    with open_system(ctx, odata, client, table=table, ca_file=ca_file, attempts=1) as connection:
         source = supplier_source(connection)
         page = next(source.entities([SUPPLIER_ID], page_size=1))
         ctx.emit(Progress("connecting", 1))

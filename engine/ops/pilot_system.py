@@ -18,7 +18,7 @@ from engine.sap.outbox import FOLDER, Outbox
 from engine.sap.outbox import outbox_path as ledger_path
 from engine.sap.pseudonym import Pseudonymizer, TenantKeyFile
 from engine.sap.pull import SupplierReader
-from engine.sap.retry import Pacer
+from engine.sap.retry import ATTEMPTS, Pacer
 from engine.sap.target import STATUS_TABLE, SapTarget, parse_target
 
 if TYPE_CHECKING:
@@ -57,9 +57,19 @@ def open_system(
     *,
     table: str = STATUS_TABLE,
     ca_file: str | None = None,
+    attempts: int = ATTEMPTS,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[SapConnection]:
     """Connect to the system that was named, by flag or variable; the demonstration brings its own.
+
+    Args:
+        ctx: On whose behalf.
+        odata: Its URL; that of the environment variable when None.
+        client: Its SAP client, likewise.
+        table: Where statuses are written to.
+        ca_file: Certificates to trust.
+        attempts: How often one request is tried where nothing answers.
+        environ: The process environment.
 
     Raises:
         InvalidInput: No system is named, or it is misspelt.
@@ -69,14 +79,14 @@ def open_system(
     if not url and ctx.env == DEMO:
         with _simulated(ctx) as simulated:
             target = replace(parse_target(simulated, DEMO_CLIENT, table=table), system=DEMO)
-            with _connected(ctx, target, ca_file=None, environ={}) as connection:
+            with _connected(ctx, target, ca_file=None, attempts=attempts, environ={}) as connection:
                 yield connection
         return
     if not url:
         hint = "Give --odata https://HOST:PORT or set SAP_URL; --env demo brings a simulated system."
         raise InvalidInput("sap.no_url", "No SAP system is named", hint)
     target = parse_target(url, number, table=table)
-    with _connected(ctx, target, ca_file=ca_file, environ=environ) as connection:
+    with _connected(ctx, target, ca_file=ca_file, attempts=attempts, environ=environ) as connection:
         yield connection
 
 
@@ -123,9 +133,9 @@ def supplier_reader(
 
 @contextmanager
 def _connected(
-    ctx: EngineContext, target: SapTarget, *, ca_file: str | None, environ: Mapping[str, str]
+    ctx: EngineContext, target: SapTarget, *, ca_file: str | None, attempts: int, environ: Mapping[str, str]
 ) -> Iterator[SapConnection]:
-    pacer = Pacer(clock=ctx.clock, emit=ctx.emit)
+    pacer = Pacer(clock=ctx.clock, sleep=ctx.sleep, emit=ctx.emit, attempts=attempts)
     connection = SapConnection(target, find_credentials(environ), pacer, ca_file=ca_file)
     try:
         yield connection

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.cutover.smoke import SmokeReport
 
 
-@operation("smoke.run", command="smoke", writes_document=True)
+@operation("smoke.run", command="smoke", key="s", writes_document=True)
 def smoke(
     ctx: "EngineContext",
     *,

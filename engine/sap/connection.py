@@ -19,7 +19,7 @@ import httpx
 from engine.errors import Unavailable
 from engine.sap.credentials import Credentials
 from engine.sap.faults import error_of, read_fault
-from engine.sap.retry import ATTEMPTS, Pacer
+from engine.sap.retry import Pacer
 from engine.sap.target import SapTarget
 
 MAX_ANSWER_BYTES: Final = 64 * 2**20
@@ -128,7 +128,7 @@ class SapConnection:
             try:
                 answer = self._send(method, url, sent, content)
             except NEVER_SENT as error:
-                if attempt >= ATTEMPTS:
+                if attempt >= self.pacer.attempts:
                     raise _unreachable() from error
                 self.pacer.failed(attempt, "SAP cannot be reached")
                 continue
@@ -157,11 +157,11 @@ class SapConnection:
             try:
                 answer = self._send("GET", url, headers, None)
             except httpx.TransportError as error:
-                if attempt >= ATTEMPTS:
+                if attempt >= self.pacer.attempts:
                     raise _unreachable() from error
                 self.pacer.failed(attempt, "SAP did not answer")
                 continue
-            if answer.status_code in PASSING and attempt < ATTEMPTS:
+            if answer.status_code in PASSING and attempt < self.pacer.attempts:
                 self.pacer.failed(attempt, f"SAP answered {answer.status_code}")
             elif not self._refused_unexecuted(answer, attempt):
                 self._logged_on = self._logged_on or answer.status_code == 200

@@ -66,6 +66,8 @@ class Pacer:
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[float, float], float] = random.SystemRandom().uniform
     emit: Callable[[Progress], None] = ignore_progress
+    attempts: int = ATTEMPTS
+    """How often one request is tried where nothing answers; 1 for whoever only wants to know whether it does."""
     waits: int = 0
     """How often it waited."""
     waited_s: float = 0.0

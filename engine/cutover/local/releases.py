@@ -190,7 +190,9 @@ def _taken(lock: int) -> bool:
 
 
 def is_busy(folder: Path) -> bool:
-    """Whether somebody is deploying here now."""
+    """Whether somebody is deploying here now. Makes no folder: a look changes nothing."""
+    if not folder.exists():
+        return False
     try:
         with exclusively(folder):
             return False

@@ -126,6 +126,7 @@ class LocalTarget:
     def status(self, name: str = "cap") -> ReleaseStatus:
         """Where the release stands, and every process of it."""
         ledger, found, busy = self._ledger(), Found.read(self.folder), is_busy(self.folder)
+        wanted = Wanted.read(self.folder)
         under_way = replace(ledger.under_way, is_alive=busy) if ledger.under_way else None
         phase, explanation, way_out = phase_of(ledger, found, busy=busy)
         return ReleaseStatus(
@@ -136,10 +137,11 @@ class LocalTarget:
             phase=phase,
             explanation=explanation,
             way_out=way_out,
-            resources=resources_of(found, Wanted.read(self.folder)),
+            resources=resources_of(found, wanted),
             images=images(),
             history=tuple(revision.entry for revision in ledger.revisions),
             under_way=under_way,
+            canary_percent=next((b.weight for b in wanted.backends if b.track == "canary"), None),
         )
 
     def apply(self, release: Release, emit: Emit) -> Deployed:
