@@ -48,16 +48,14 @@ class Mark(NamedTuple):
     tone: str
 
 
-PASSED, MISSED, HELD = (
-    Mark("passed", "○", "$gate-open"),
-    Mark("FAILED", "■", "$gate-closed"),
-    Mark("held", "…", "$gate-hold"),
-)
-RUNNING, NEVER, ENDED = (
-    Mark("running", "…", "$gate-hold"),
-    Mark("not run", "·", "$muted"),
-    Mark("ended", "■", "$gate-closed"),
-)
+PASSED: Final = Mark("passed", "○", "$gate-open")
+MISSED: Final = Mark("FAILED", "■", "$gate-closed")
+HELD: Final = Mark("held", "…", "$gate-hold")
+RUNNING: Final = Mark("running", "…", "$gate-hold")
+NEVER: Final = Mark("not run", "·", "$muted")
+OUTDATED: Final = Mark("outdated", "·", "$muted")
+STOPPED: Final = Mark("stopped", "‖", "$gate-hold")
+ENDED: Final = Mark("ended", "■", "$gate-closed")
 ANSWERS: Final[Mapping[str, Mark]] = {"yes": PASSED, "no": MISSED, "hold": HELD}
 
 
@@ -159,13 +157,15 @@ def is_about_this(state: ConsoleState, at: datetime) -> bool:
 
 
 def mark_of(state: ConsoleState, op_id: str) -> Mark:
-    """How a check stands. One that ended without a verdict, or was made of an older revision, is none."""
+    """How a check stands. What was shown of an older revision says nothing about the one that serves."""
     if running(state, op_id):
         return RUNNING
     run, answer = latest(state.activities, op_id), answer_of(state, op_id)
     if run and run.error and run.ended_at and (answer is None or run.ended_at > answer[1]):
-        return HELD if run.error.code == "console.stopped" else ENDED
-    return ANSWERS[answer[0]] if answer else NEVER
+        return STOPPED if run.error.code == "console.stopped" else ENDED
+    if answer is None:
+        return NEVER
+    return ANSWERS[answer[0]] if is_about_this(state, answer[1]) else OUTDATED
 
 
 def way_out(status: ReleaseStatus) -> Leading | None:

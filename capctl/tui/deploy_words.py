@@ -9,11 +9,14 @@ from capctl.tui.deploy import (
     CANARY,
     CHECKS,
     DOES,
+    ENDED,
     LOAD,
     MISSED,
     ROLLBACK,
     SCREEN,
     SMOKE,
+    STOPPED,
+    Leading,
     answer_of,
     canary_of,
     change_under_way,
@@ -73,12 +76,12 @@ def check_line(state: ConsoleState, op_id: str) -> str:
     """What a check shows, in half a line."""
     if run := running(state, op_id):
         return _so_far(run, state)
-    if mark_of(state, op_id).word == "ended" and (failure := _failure(state, op_id)):
+    if mark_of(state, op_id) in (ENDED, STOPPED) and (failure := _failure(state, op_id)):
         return failure
     said = {SMOKE: _smoke, CANARY: _canary, LOAD: _load}[op_id](state)
     answer = answer_of(state, op_id)
     older = answer is not None and not is_about_this(state, answer[1])
-    return f"of an older revision: {said}" if older and said else said
+    return f"before this revision: {said}" if older and said else said
 
 
 def _changing(run: Activity, state: ConsoleState) -> Headline:
@@ -117,9 +120,8 @@ def _standing(status: ReleaseStatus, state: ConsoleState) -> Headline:
         case Phase.RUNNING:
             return Headline("IN USE", "…", "hold", words, "Wait until it has ended; nothing can be changed meanwhile.")
         case Phase.INTERRUPTED:
-            back = f" to revision {step.arguments['revision']}" if step and step.arguments.get("revision") else ""
             word = "PENDING" if status.history and status.history[0].is_pending else "INTERRUPTED"
-            return Headline(word, "■", "closed", words, f"The way out: {leads}{back}." if leads else status.way_out)
+            return Headline(word, "■", "closed", words, _ways_out(status, step) or status.way_out)
         case Phase.FAILED:
             return Headline("FAILED", "■", "closed", words, f"{leads}." if leads else status.way_out)
     plan = fresh_plan(state)
@@ -128,6 +130,15 @@ def _standing(status: ReleaseStatus, state: ConsoleState) -> Headline:
     if status.phase is Phase.ABSENT:
         return Headline("NOT DEPLOYED", "·", "idle", f"{words}: {leads}", "The plan shows every command first.")
     return _deployed(status, state, leads)
+
+
+def _ways_out(status: ReleaseStatus, step: Leading | None) -> str:
+    if step is None:
+        return ""
+    if step.op_id == ROLLBACK:
+        return f"The way out: g goes back to revision {step.arguments.get('revision') or status.way_back}."
+    back = f", or u goes back to revision {status.way_back}" if status.way_back else ""
+    return f"The way out: g deploys again, from where it was cut off{back}."
 
 
 def _planned(plan: DeployPlan, state: ConsoleState) -> Headline:

@@ -39,6 +39,7 @@ from capctl.tui.widgets.deploy_answer import DeployAnswer
 from capctl.tui.widgets.deploy_checks import DeployChecks
 from capctl.tui.widgets.deploy_detail import DeployDetail
 from capctl.tui.widgets.deploy_release import DeployRelease
+from engine.cutover.steps import REHEARSAL
 from engine.cutover.target import Phase, ReleaseStatus
 from engine.ops.catalogue import REGISTRY
 from engine.ops.results.deploy import TargetName
@@ -107,7 +108,9 @@ class DeployScreen(ConsoleScreen):
         if look is None or op.id not in OWN:
             return {}
         match op.id:
-            case "deploy.plan" | "load.run":
+            case "deploy.plan":
+                return _release(look)
+            case "load.run":
                 return {"target": look.target}
             case "deploy.apply":
                 return self._planned(state)
@@ -206,7 +209,7 @@ class DeployScreen(ConsoleScreen):
         look, run, plan = look_of(state), plan_run(state), fresh_plan(state)
         assert look is not None, "asked for by `arguments` only where there is a look"
         if plan is None or run is None or _is_interrupted(look.status):
-            return {"target": look.target}
+            return _release(look)
         return {**run.call.arguments, "target": look.target, "if_revision": plan.status.revision}
 
     def _way_back(self, state: ConsoleState) -> int | None:
@@ -225,6 +228,11 @@ class DeployScreen(ConsoleScreen):
         if fresh_plan(state) is None and not _is_interrupted(status):
             return "p plans first: you see every command and what it changes, and nothing else is deployed."
         return ""
+
+
+def _release(look: DeployLook) -> dict[str, Any]:
+    """What is deployed where: on this machine with a canary, as a cutover that is rehearsed does."""
+    return {"target": look.target, **({"values": [str(REHEARSAL)]} if look.target == "local" else {})}
 
 
 def _is_interrupted(status: ReleaseStatus | None) -> bool:

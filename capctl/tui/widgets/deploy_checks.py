@@ -30,7 +30,7 @@ def _line(state: ConsoleState, op_id: str) -> Content:
     return row(
         Content.styled(f"{KEYS[op_id]} ", "$muted"),
         cell(TITLES[op_id], 13),
-        Content.styled(f"{mark.glyph} {mark.word:<8}", f"bold {mark.tone}"),
+        Content.styled(f"{mark.glyph} {mark.word:<9}", f"bold {mark.tone}"),
         cell(_age(state, op_id), 13, "$muted"),
         check_line(state, op_id),
     )

@@ -41,7 +41,7 @@ class DeployRelease(Panel):
         shown = items if len(items) <= rows else items[: max(0, rows - 1)]
         lines += [_line(item, status) for item in shown]
         if len(shown) < len(items):
-            lines.append(Content.styled(f"  and {len(items) - len(shown)} more, all of them as good", "$muted"))
+            lines.append(Content.styled(f"  and {len(items) - len(shown)} more, none of them worse", "$muted"))
         return page([line.truncate(size.width, ellipsis=True) for line in lines])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from textual.content import Content
 
-from capctl.tui.activities import Activity
+from capctl.tui.activities import Activity, Step
 from capctl.tui.deploy import (
     APPLY,
     CANARY,
@@ -28,6 +29,7 @@ from capctl.tui.widgets.deploy_plot import plot
 from capctl.tui.widgets.deploy_release import progress_line
 from capctl.tui.wording import NOTHING, age, count, duration, latency, share, short_hash
 from engine.context import Progress
+from engine.cutover.local.target import STEPS
 from engine.cutover.target import Difference
 from engine.ops.results.deploy import DeployPlan
 from engine.ops.results.deploy_look import TrackSeen
@@ -68,7 +70,7 @@ def lines_of(view: str, state: ConsoleState, width: int, height: int, chosen: in
     return _DRAWN[view](state, width, height)
 
 
-def _plan(state: ConsoleState, width: int, height: int) -> list[Content]:  # noqa: ARG001 - one signature
+def _plan(state: ConsoleState, width: int, _height: int) -> list[Content]:
     run = plan_run(state)
     if run is None or not isinstance(run.result, DeployPlan):
         planning = "planning …" if running(state, PLAN) else "p plans: the commands first, then what they would change"
@@ -79,11 +81,18 @@ def _plan(state: ConsoleState, width: int, height: int) -> list[Content]:  # noq
         f"made {made} ago for revision {plan.status.revision}: {plan.diff.chart} {short_hash(plan.diff.chart_digest)}"
     )
     lines = [Content.styled(found, "$muted")]
-    lines += [row(Content.styled("$ ", "$muted"), Content.styled(command.line, "bold")) for command in plan.commands]
+    lines += [line for command in plan.commands for line in _command(command.line, width)]
     if not plan.diff.differences:
         lines.append(Content.styled("Nothing would differ from what is deployed.", "$muted"))
     lines += [_difference(item) for item in plan.diff.differences]
     return [*lines, *(Content.styled(remark, "$gate-hold") for remark in plan.remarks)]
+
+
+def _command(line: str, width: int) -> list[Content]:
+    """A command whole, on as many lines as it takes: nobody should have to guess what will be run."""
+    parts = textwrap.wrap(line, max(20, width - 4), break_on_hyphens=False, break_long_words=True)
+    first = row(Content.styled("$ ", "$muted"), Content.styled(parts[0], "bold"))
+    return [first, *(Content.styled(f"    {part}", "bold") for part in parts[1:])]
 
 
 def _difference(item: Difference) -> Content:
@@ -101,12 +110,12 @@ def _difference(item: Difference) -> Content:
     return row(Content.styled(f"{glyph} ", tone), f"{item.resource} ", Content.styled(item.path, "$muted"), change)
 
 
-def _output(state: ConsoleState, width: int, height: int) -> list[Content]:  # noqa: ARG001 - one signature
+def _output(state: ConsoleState, width: int, _height: int) -> list[Content]:
     run = _change(state)
     if run is None:
         return [Content.styled("nothing was deployed from this console yet", "$muted")]
     lines = [_printed(told) for told in run.told if told.output]
-    lines += [_resource(step.progress) for step in run.steps if step.progress.total and not step.progress.output]
+    lines += [_resource(step.progress, is_past=_is_past(run, step)) for step in run.steps if step.progress.total]
     if run.is_running and (line := progress_line(state, width)):
         lines.append(line)
     if run.error:
@@ -128,12 +137,19 @@ def _printed(told: Progress) -> Content:
     return Content.styled(told.output, "bold" if told.output.startswith("$ ") else "")
 
 
-def _resource(told: Progress) -> Content:
-    is_ready = told.total is not None and told.done >= told.total
+def _is_past(run: Activity, step: Step) -> bool:
+    """Whether a step is over: the change went well, or is at a later part of itself."""
+    if not run.is_running:
+        return run.error is None
+    names = [known.progress.step for known in run.steps if known.progress.step in STEPS]
+    return step.progress.step in names[:-1]
+
+
+def _resource(told: Progress, *, is_past: bool) -> Content:
+    is_ready = is_past or (told.total is not None and told.done >= told.total)
     glyph, tone = ("○", "$gate-open") if is_ready else ("…", "$gate-hold")
-    return row(
-        Content.styled(f"{glyph} ", f"bold {tone}"), cell(told.step, 28), f"{told.done}/{told.total}  {told.message}"
-    )
+    counted = "" if told.step in STEPS else f"{told.done}/{told.total}  "
+    return row(Content.styled(f"{glyph} ", f"bold {tone}"), cell(told.step, 28), f"{counted}{told.message}")
 
 
 def _revisions(state: ConsoleState, chosen: int | None) -> list[Content]:
@@ -157,7 +173,7 @@ def _revisions(state: ConsoleState, chosen: int | None) -> list[Content]:
     return lines
 
 
-def _smoke(state: ConsoleState, width: int, height: int) -> list[Content]:  # noqa: ARG001 - one signature
+def _smoke(state: ConsoleState, width: int, _height: int) -> list[Content]:
     report = smoke_of(state)
     if report is None:
         return [
@@ -170,16 +186,19 @@ def _smoke(state: ConsoleState, width: int, height: int) -> list[Content]:  # no
         lines.append(
             row(
                 Content.styled(f"{glyph} ", f"bold {tone}"),
-                cell(check.request, 29),
+                cell(check.request, 27),
                 cell(str(check.status or NOTHING), 4, "" if check.ok else f"bold {tone}"),
                 cell(latency(check.elapsed_s), 8, "$muted", right=True),
-                f"  {check.detail}",
+                "" if not check.ok else f"  {check.detail}",
             )
         )
+        if not check.ok:
+            told = textwrap.wrap(check.detail, max(20, width - 6))
+            lines += [Content.styled(f"    {part}", tone) for part in told]
     return lines
 
 
-def _canary(state: ConsoleState, width: int, height: int) -> list[Content]:  # noqa: ARG001 - one signature
+def _canary(state: ConsoleState, width: int, _height: int) -> list[Content]:
     seen = canary_of(state)
     if seen is None:
         waits = (
@@ -205,7 +224,7 @@ def _canary(state: ConsoleState, width: int, height: int) -> list[Content]:  # n
         Content.styled(reason, "$gate-hold" if seen.answer == "hold" else "$gate-closed") for reason in seen.reasons
     ]
     lines += [Content.styled(f"autoscaler: {event}", "$muted") for event in seen.scaling[-3:]]
-    known = "" if seen.replicas is None else f", {count(seen.replicas)} verifiers answer"
+    known = "" if seen.replicas is None else f", verifiers that answer: {count(seen.replicas)}"
     return [*lines, Content.styled(f"seen by {seen.source}{known}", "$muted")]
 
 
@@ -231,7 +250,8 @@ def _load(state: ConsoleState, width: int, height: int) -> list[Content]:
         ]
     numbers = "  ".join(f"{name} {latency(seen.latency_s[name])}" for name in ("p50", "p95", "p99", "max"))
     failed = f"{count(seen.failed)} of {count(seen.due)} failed"
-    replicas = f"  replicas {min(seen.replicas)}–{max(seen.replicas)}" if seen.replicas else ""
+    fewest, most = min(seen.replicas, default=0), max(seen.replicas, default=0)
+    replicas = f"  replicas {fewest if fewest == most else f'{fewest} to {most}'}" if seen.replicas else ""
     limits = f"limits: p95 {latency(seen.limit_s)}, {share(seen.error_limit)} failed"
     lines = [Content(f"{numbers}  {failed}{replicas}"), Content.styled(limits, "$muted")]
     slowest = [slot.p95_s for slot in seen.course]
