@@ -36,6 +36,9 @@ MATCH_PATTERN: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(=~?|!=|!~)"[^"\\{}\n
 """Label matchers of PromQL, without the braces."""
 MOUNT_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 REGION_PATTERN: Final = re.compile(r"([a-z]{2}(-[a-z]+)+-[0-9]{1,2})?")
+KEY_BACKENDS: Final = ("file", "pkcs11", "vault", "awskms")
+TOKEN_PATTERN: Final = re.compile(r"([!-~]([ -~]{0,30}[!-~])?)?")
+"""What labels a PKCS#11 token: at most 32 characters, padded with blanks."""
 SOURCES: Final = ("embedded", "scrape", "prometheus")
 SHORTEST_POLL_S: Final = 0.1
 LONGEST_POLL_S: Final = 60.0
@@ -95,6 +98,14 @@ class Settings(ServiceSettings):
     kube_context: str = ""
     """The kubeconfig's context to deploy to; empty: the current one, which production does not accept."""
     kube_namespace: str = "cap"
+    key_backend: str = "file"
+    """Where new keys are made when nobody says where: one of `KEY_BACKENDS`."""
+    pkcs11_module: Path | None = None
+    """The library that speaks to the token that keeps keys; None: there is none."""
+    pkcs11_token: str = ""
+    """The token's label."""
+    pkcs11_pin_file: Path | None = None
+    """Holds the token's PIN; without it the variable CAPCTL_PKCS11_PIN may hold it."""
     vault_address: str = ""
     """Base URL of the Vault or OpenBao that keeps keys; empty: there is none."""
     vault_mount: str = "transit"
@@ -316,10 +327,13 @@ def _program(value: Any) -> str:
     return value
 
 
-def _source(value: Any) -> str:
-    if value not in SOURCES:
-        raise ValueError("not a source")
-    return str(value)
+def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if value not in choices:
+            raise ValueError("not one of them")
+        return str(value)
+
+    return convert
 
 
 def _url(value: Any) -> str:
@@ -359,7 +373,7 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "theme": _matching(THEME_PATTERN),
     "poll_interval_s": _interval,
     "mouse": _switch,
-    "source": _source,
+    "source": _one_of(SOURCES),
     "verifier_url": _url,
     "metrics_token_file": _path,
     "prometheus_url": _url,
@@ -369,6 +383,10 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "kubectl": _program,
     "kube_context": _matching(CONTEXT_PATTERN),
     "kube_namespace": _matching(KUBE_NAME_PATTERN),
+    "key_backend": _one_of(KEY_BACKENDS),
+    "pkcs11_module": _path,
+    "pkcs11_token": _matching(TOKEN_PATTERN),
+    "pkcs11_pin_file": _path,
     "vault_address": _optional_url,
     "vault_mount": _matching(MOUNT_PATTERN),
     "vault_token_file": _path,

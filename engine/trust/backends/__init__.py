@@ -35,6 +35,7 @@ class Kind:
 
 
 BACKENDS: Final[Mapping[str, Kind]] = {
+    "pkcs11": Kind("engine.trust.backends.pkcs11", "Pkcs11Backend", "pkcs11", "pkcs11", "pkcs11_module"),
     "vault": Kind("engine.trust.backends.vault", "VaultBackend", "hvac", "vault", "vault_address"),
     "awskms": Kind("engine.trust.backends.awskms", "AwsKmsBackend", "botocore", "aws", "aws_region"),
 }

@@ -13,6 +13,7 @@ from engine.settings import Settings
 from tests.contract.signers.kms_server import running_kms
 from tests.contract.signers.places import PLACES, Place, stubbed_client, without_aws
 from tests.contract.signers.soft_kms import SoftKms
+from tests.contract.signers.soft_token import SoftTokens, running_softhsm
 from tests.contract.signers.vault_server import VaultServer, running_vault
 
 
@@ -26,6 +27,13 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
     """Each place in turn, without keys. Rotations wait for nothing there."""
     settings = replace(Settings(), env="dev", state_dir=tmp_path / "state", key_announce_s=0, key_soak_s=0)
     return PLACES[request.param](request, monkeypatch, settings)
+
+
+@pytest.fixture(scope="session")
+def soft_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftTokens]:
+    """SoftHSM with a folder of its own, in this process for all tests: a module is configured once."""
+    with running_softhsm(tmp_path_factory.mktemp("softhsm")) as tokens:
+        yield tokens
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,11 @@ from botocore.client import BaseClient
 
 from engine.settings import Settings
 from engine.trust.backends.aws_kms_calls import kms_client
+from engine.trust.backends.pkcs11_token import PIN_VARIABLE
 from engine.trust.backends.vault_token import VARIABLE
 from engine.trust.keyfile import KeyPurpose
 from tests.contract.signers.soft_kms import SoftKms
+from tests.contract.signers.soft_token import MODULE, PIN, SoftTokens
 from tests.contract.signers.vault_server import VaultServer, documented_policy
 
 
@@ -36,6 +38,14 @@ def in_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, se
     return Place("file", settings, f"file:response-{'A' * 43}.pem", tuple(KeyPurpose))
 
 
+def in_a_token(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Place:
+    tokens: SoftTokens = request.getfixturevalue("soft_tokens")
+    label = tokens.new()
+    monkeypatch.setenv(PIN_VARIABLE, PIN)
+    there = replace(settings, pkcs11_module=MODULE, pkcs11_token=label)
+    return Place("pkcs11", there, f"pkcs11:token={label};object=capctl-dev-response-{'0' * 32}", tuple(KeyPurpose))
+
+
 def in_vault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Place:
     server: VaultServer = request.getfixturevalue("vault_server")
     env = server.new_env()
@@ -54,7 +64,7 @@ def in_aws_kms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
     return Place("awskms", there, missing, (KeyPurpose.RESPONSE, KeyPurpose.REGISTRY))
 
 
-PLACES: dict[str, Prepare] = {"file": in_files, "vault": in_vault, "awskms": in_aws_kms}
+PLACES: dict[str, Prepare] = {"file": in_files, "pkcs11": in_a_token, "vault": in_vault, "awskms": in_aws_kms}
 
 
 def without_aws(monkeypatch: pytest.MonkeyPatch, nowhere: Any) -> None:

@@ -1,6 +1,7 @@
-"""What every place for private keys promises, tried on each: files, OpenBao, and an AWS KMS behind botocore's Stubber.
+"""What every place for private keys promises, tried on each.
 
-What only one of them can do or suffer stands in its own tests.
+They are files, a SoftHSM token, OpenBao, and an AWS KMS behind botocore's Stubber. What only one of them can do or
+suffer stands in its own tests.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from engine.errors import InvalidInput, NotFound, Unavailable
 from engine.ops import keyring as keys
 from engine.settings import Settings
 from engine.trust.backend import KeyBackend
-from engine.trust.backends import make_backend
+from engine.trust.backends import BACKENDS, make_backend
 from engine.trust.challenge import challenge
 from engine.trust.custody import custody_of
 from engine.trust.dsse import signed_by
@@ -155,7 +156,7 @@ def test_a_scheme_that_nobody_knows_and_a_package_that_is_missing(
         make_backend("nosuch", Settings(), environ={}, random_bytes=bytes)
     assert "file" in unknown.value.hint
     monkeypatch.setattr("engine.trust.backends.find_spec", lambda _: None)
-    for scheme in ("vault", "awskms"):
+    for scheme in BACKENDS:
         with pytest.raises(Unavailable) as missing:
             make_backend(scheme, Settings(), environ={}, random_bytes=bytes)
         assert "pip install 'capctl[" in missing.value.hint
