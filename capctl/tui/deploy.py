@@ -151,9 +151,9 @@ def answer_of(state: ConsoleState, op_id: str) -> tuple[str, datetime] | None:
 
 
 def is_about_this(state: ConsoleState, at: datetime) -> bool:
-    """Whether what was shown at a moment was shown of the revision that serves."""
+    """Whether what was shown at a moment was shown of the newest revision; where none is known, it may have been."""
     status = status_of(state)
-    return status is not None and bool(status.history) and at >= status.history[0].at
+    return status is None or not status.history or at >= status.history[0].at
 
 
 def mark_of(state: ConsoleState, op_id: str) -> Mark:
@@ -183,10 +183,12 @@ def way_out(status: ReleaseStatus) -> Leading | None:
 def next_step(state: ConsoleState) -> Leading | None:
     """What leads on; None while something is under way, or where nothing is known."""
     look, status = look_of(state), status_of(state)
-    if look is None or status is None or change_under_way(state) or status.phase is Phase.RUNNING:
+    if look is None or change_under_way(state):
         return None
-    if look.obstacle is not None:
+    if look.obstacle is not None or status is None:
         return Leading(PLAN)
+    if status.phase is Phase.RUNNING:
+        return None
     if status.phase is Phase.INTERRUPTED:
         return way_out(status)
     plan = fresh_plan(state)

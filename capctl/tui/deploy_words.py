@@ -36,6 +36,7 @@ from capctl.tui.wording import age, count, duration, latency, rate, sentence
 from engine.cutover.target import Health, Phase, ReleaseStatus
 from engine.ops.results.deploy import DeployPlan
 from engine.ops.results.deploy_look import DeployLook
+from engine.settings import PRODUCTION
 
 TITLES: Final = {SMOKE: "Smoke test", CANARY: "Canary watch", LOAD: "Load test"}
 FAILURES: Final = {SMOKE: "SMOKE FAILED", CANARY: "CANARY RED", LOAD: "LOAD FAILED"}
@@ -54,7 +55,8 @@ def deploy_headline(state: ConsoleState) -> Headline:
         reason = reading.failure.message if reading.failure else "The target does not answer"
         return Headline("STALE", "?", "stale", f"No look for {age(reading.age_s(state.monotonic_s))}", reason)
     if look.obstacle is not None:
-        return Headline("UNREACHABLE", "?", "stale", look.obstacle.message, look.obstacle.hint)
+        elsewhere = " o: rehearse on this machine." if look.target == "kubernetes" and state.env != PRODUCTION else ""
+        return Headline("UNREACHABLE", "?", "stale", look.obstacle.message, f"{look.obstacle.hint}{elsewhere}")
     if look.status is None:
         return Headline("WAITING", "…", "idle", "Looking at what is deployed", "")
     return _ended_badly(state, look) or _standing(look.status, state)

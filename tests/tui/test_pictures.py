@@ -19,9 +19,10 @@ from capctl.tui.theme_files import shipped_directory
 from engine.clock import ManualClock
 from engine.context import Progress
 from engine.ops.results.cutover import CutoverLook
+from engine.ops.results.deploy_look import DeployLook
 from engine.ops.results.pilot_look import PilotLook
 from engine.rollout.snapshot import ControlSnapshot
-from tests.tui import cutover_scenes, pilot_scenes, scenes
+from tests.tui import cutover_scenes, deploy_scenes, pilot_scenes, scenes
 from tests.tui.trust_world import World, press
 
 Picture = Callable[..., bool]
@@ -233,3 +234,48 @@ def test_a_stale_cutover(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch,
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=SIZES[size], run_before=show)
+
+
+DEPLOY: dict[str, tuple[Callable[[], DeployLook], str, tuple[Progress, ...]]] = {
+    "nothing": (deploy_scenes.nothing, "", ()),
+    "planned": (deploy_scenes.look, "deploy.plan", ()),
+    "applying": (deploy_scenes.look, "deploy.apply", deploy_scenes.APPLYING),
+    "rolled-back": (deploy_scenes.look, "deploy.apply", deploy_scenes.APPLYING),
+    "healthy": (deploy_scenes.healthy, "", ()),
+    "pending": (deploy_scenes.pending, "", ()),
+    "smoke-failed": (deploy_scenes.smoke_failed, "", ()),
+    "unreachable": (deploy_scenes.unreachable, "", ()),
+}
+DEPLOY_VIEWS = {"healthy": ("left", "left", "left"), "smoke-failed": ("right",)}
+"""Keys that lead from the revisions to the view that says most: the load test's plot, the failed requests."""
+DEPLOY_COLOURS = dict.fromkeys(("applying", "healthy", "smoke-failed"), THEMES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("scene", "theme"), [(s, t) for s in DEPLOY for t in DEPLOY_COLOURS.get(s, ("dark",))])
+def test_deploy_screen(
+    snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, scene: str, theme: str, size: str
+) -> None:
+    """The Deploy screen in one of its states."""
+    moment, op_id, told = DEPLOY[scene]
+    deploy_scenes.seen(monkeypatch, moment)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+        if op_id:
+            deploy_scenes.carry_out(pilot.app, op_id, told, ends=scene != "applying")
+        await press(pilot, *DEPLOY_VIEWS.get(scene, ()))
+
+    app = scenes.room(scenes.hold, scenes.context(theme=f"capctl-{theme}", clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=show)
+
+
+def test_deploy_read_only(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may only be looked at is dim on the key bar."""
+    deploy_scenes.seen(monkeypatch, deploy_scenes.look)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+
+    app = scenes.room(scenes.hold, scenes.context(read_only=True, clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=show)

@@ -8,7 +8,7 @@ from typing import Final
 from textual.content import Content
 from textual.geometry import Size
 
-from capctl.tui.deploy import Mark, change_under_way, look_of
+from capctl.tui.deploy import Mark, look_of
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
@@ -97,13 +97,3 @@ def _share(item: Resource, status: ReleaseStatus) -> str:
     percent = status.canary_percent
     share = percent if "canary" in item.name else None if percent is None else 100 - percent
     return f"{100 if share is None else share} % of the requests"
-
-
-def progress_line(state: ConsoleState, width: int) -> Content | None:
-    """How far a change is, resource by resource; None where none is under way."""
-    run = change_under_way(state)
-    if run is None:
-        return None
-    steps = [step.progress for step in run.steps if step.progress.total]
-    parts = [f"{told.step} {told.done}/{told.total}" for told in steps]
-    return Content.styled("  ".join(parts) or "nothing is ready yet", "$gate-hold").truncate(width, ellipsis=True)

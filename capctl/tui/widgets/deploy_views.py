@@ -26,7 +26,6 @@ from capctl.tui.deploy import (
 from capctl.tui.drawing import cell, row
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.deploy_plot import plot
-from capctl.tui.widgets.deploy_release import progress_line
 from capctl.tui.wording import NOTHING, age, count, duration, latency, share, short_hash
 from engine.context import Progress
 from engine.cutover.local.target import STEPS
@@ -110,14 +109,12 @@ def _difference(item: Difference) -> Content:
     return row(Content.styled(f"{glyph} ", tone), f"{item.resource} ", Content.styled(item.path, "$muted"), change)
 
 
-def _output(state: ConsoleState, width: int, _height: int) -> list[Content]:
+def _output(state: ConsoleState, _width: int, _height: int) -> list[Content]:
     run = _change(state)
     if run is None:
         return [Content.styled("nothing was deployed from this console yet", "$muted")]
     lines = [_printed(told) for told in run.told if told.output]
     lines += [_resource(step.progress, is_past=_is_past(run, step)) for step in run.steps if step.progress.total]
-    if run.is_running and (line := progress_line(state, width)):
-        lines.append(line)
     if run.error:
         lines.append(Content.styled(f"■ {run.error.message}", "$gate-closed"))
         lines.append(Content(run.error.hint))
