@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,8 @@ def test_the_readme_can_be_typed_from_top_to_bottom(cli: Cli, tmp_path: Path, mo
 def test_no_document_names_a_command_or_an_option_that_does_not_exist(document: Path) -> None:
     """Somebody will type it at night."""
     for quoted in _quoted_commands(document):
-        command = quoted.replace("\\|", "|").partition(" | ")[0]
-        words, rest = find(shlex.split(command)[1:])
+        command = takewhile(lambda word: word != "|", shlex.split(quoted.replace("\\|", "|")))
+        words, rest = find(list(command)[1:])
         if not rest:
             continue
         op = command_at(words)

@@ -13,6 +13,7 @@ from capctl.text.spelling import takes_many, value_type
 from capctl.tui.bind import offered
 from capctl.tui.command_line import parse, spell
 from capctl.tui.messages import Call
+from capctl.tui.screens.index import SCREENS
 from engine.errors import InvalidInput
 from engine.ops.catalogue import REGISTRY
 from engine.ops.spec import Danger, Param
@@ -98,4 +99,10 @@ def test_no_line_breaks_the_command_line(line: str) -> None:
 
 def test_every_operation_that_returns_is_offered() -> None:
     """Whatever a script can do, the console's palette and command line can do."""
-    assert {op.id for op in offered()} == {op.id for op in REGISTRY.values() if not op.streams}
+    assert {op.id for op in offered()} >= {op.id for op in REGISTRY.values() if not op.streams}
+
+
+def test_a_stream_is_offered_only_where_a_screen_draws_it() -> None:
+    """The console watches by itself; a stream nobody draws would run unseen."""
+    drawn = {name for entry in SCREENS for name in entry.hints}
+    assert {op.id for op in offered() if op.streams} <= drawn
