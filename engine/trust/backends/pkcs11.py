@@ -4,8 +4,8 @@ A key is labelled `capctl-ENV-PURPOSE-RANDOM`; what is labelled so is ours, and 
 listed and destroyed, so that a copy of an environment cannot take the original's keys away. Its reference is a PKCS#11
 URI: `pkcs11:token=TOKEN;object=LABEL`.
 
-The key is looked up for every signature, which costs little beside the signature itself: a key that another process has
-destroyed signs nothing any more, whatever a module remembers. A signature is checked before it is given away.
+The key is looked up for every signature, which costs about as much as the signature itself: a key that another process
+has destroyed signs nothing any more, whatever a module remembers. A signature is checked before it is given away.
 
 Source: PKCS #11 v3.1, section 6.3.6 (Edwards keys); RFC 7512 (the URI); RFC 8410, section 3 (the curve's OID).
 """

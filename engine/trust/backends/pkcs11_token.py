@@ -5,16 +5,19 @@ each token, and take turns in a module. A child does not inherit it: it starts t
 off, because the token was pulled or the module was started again, is opened once more, and what was asked is asked
 again.
 
-A wrong PIN is tried once in a process and never again: a token locks itself after a few.
+A wrong PIN is tried once in a process and never again, and the last try that a token has left is never made: a locked
+token is a trip to wherever its SO PIN is kept. Processes log in one after the other, so that each sees what the one
+before has left.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -33,6 +36,9 @@ T = TypeVar("T")
 
 PIN_VARIABLE: Final = "CAPCTL_PKCS11_PIN"
 
+LOCK_NAME: Final = "pkcs11.lock"
+"""In the state directory; held by whoever logs in."""
+
 
 @dataclass(slots=True)
 class _Module:
@@ -50,14 +56,28 @@ class _Module:
 _modules: Final[dict[str, _Module]] = {}
 """By path."""
 
+_forking: Final = threading.local()
+
+
+def _finish_questions() -> None:
+    """Let no thread be in a module while the process is copied: the copy could never end what it was at."""
+    _forking.held = list(_modules.values())
+    for module in _forking.held:
+        module.lock.acquire()
+
+
+def _go_on() -> None:
+    for module in _forking.held:
+        module.lock.release()
+
 
 def _forget_parent() -> None:
-    """Leave the locks behind, which other threads may have held for ever, and the sessions, which are the parent's."""
+    """Leave the sessions behind, which are the parent's, and locks that a thread held that is not here."""
     for path, module in _modules.items():
-        _modules[path] = _Module(process=module.process)
+        _modules[path] = _Module(process=module.process, refused=module.refused)
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(before=_finish_questions, after_in_parent=_go_on, after_in_child=_forget_parent)
 
 
 class Token:
@@ -67,11 +87,13 @@ class Token:
         module: The library that speaks to it.
         label: Of the token.
         pin: Gives the PIN when somebody has to log in.
+        lock: A file that processes lock while they log in; made where there is none.
     """
 
-    def __init__(self, module: Path, label: str, pin: Callable[[], str]) -> None:
+    def __init__(self, module: Path, label: str, pin: Callable[[], str], lock: Path) -> None:
         self._path = str(module)
         self._pin = pin
+        self._lock = lock
         self.label = label
 
     def ask(self, question: Callable[[pkcs11.Session], T], *, again: bool = True) -> T:
@@ -123,20 +145,24 @@ class Token:
         return module.sessions[self.label]
 
     def _log_in(self, module: _Module) -> pkcs11.Session:
+        from pkcs11 import TokenFlag
         from pkcs11.exceptions import PinIncorrect, PinInvalid, PinLenRange, UserAlreadyLoggedIn
 
         pin = self._pin()
         digest = hashlib.sha256(pin.encode()).digest()
         if digest == module.refused.get(self.label):
             raise self._wrong_pin()
-        token = self._find(module)
-        try:
-            return token.open(rw=True, user_pin=pin)
-        except UserAlreadyLoggedIn:
-            return token.open(rw=True)
-        except (PinIncorrect, PinInvalid, PinLenRange):
-            module.refused[self.label] = digest
-            raise self._wrong_pin() from None
+        with _alone(self._lock):
+            token = self._find(module)
+            if token.flags & TokenFlag.USER_PIN_FINAL_TRY:
+                raise self._last_try()
+            try:
+                return token.open(rw=True, user_pin=pin)
+            except UserAlreadyLoggedIn:
+                return token.open(rw=True)
+            except (PinIncorrect, PinInvalid, PinLenRange):
+                module.refused[self.label] = digest
+                raise self._wrong_pin() from None
 
     def _find(self, module: _Module) -> pkcs11.Token:
         from pkcs11.exceptions import MultipleTokensReturned, PKCS11Error
@@ -165,6 +191,13 @@ class Token:
             f"Correct it in pkcs11_pin_file or {PIN_VARIABLE}: a token locks itself after a few wrong ones.",
         )
 
+    def _last_try(self) -> Refused:
+        return Refused(
+            "keys.pkcs11_last_try",
+            f"The token {self.label!r} locks itself with the next wrong PIN, so it is not tried here",
+            "Make sure of the PIN, then log in once by hand: pkcs11-tool --login --list-objects, with its --module.",
+        )
+
     def _told(self, error: pkcs11.PKCS11Error) -> EngineError:
         """What an error of the token means."""
         from pkcs11 import exceptions as p11
@@ -191,7 +224,7 @@ class Token:
         return Unavailable(
             "keys.pkcs11_failed",
             f"{name} does not answer as it should ({type(error).__name__})",
-            "Check that it is there and its service runs, then try again; nothing was half done.",
+            "Check that it is there and its service runs, then try again.",
         )
 
 
@@ -205,7 +238,8 @@ def open_token(settings: Settings, environ: Mapping[str, str]) -> Token:
         raise InvalidInput(
             "keys.pkcs11_not_configured", "No PKCS#11 token is configured", "Set pkcs11_module and pkcs11_token."
         )
-    return Token(settings.pkcs11_module, settings.pkcs11_token, lambda: read_pin(settings, environ))
+    lock = settings.state_dir / LOCK_NAME
+    return Token(settings.pkcs11_module, settings.pkcs11_token, lambda: read_pin(settings, environ), lock)
 
 
 def read_pin(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -228,6 +262,17 @@ def read_pin(settings: Settings, environ: Mapping[str, str]) -> str:
         hint = f"Set pkcs11_pin_file or {PIN_VARIABLE}."
         raise Unavailable("keys.pkcs11_no_pin", "There is no PIN for the token", hint)
     return pin
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Keep other processes from logging in meanwhile."""
+    with ExitStack() as held:
+        with suppress(OSError):  # where nothing can be written, the token still counts the tries
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            held.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def _library(path: str, module: _Module) -> Library:

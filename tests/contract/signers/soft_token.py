@@ -32,9 +32,22 @@ class SoftTokens:
         subprocess.run(["softhsm2-util", *words], check=True, capture_output=True, timeout=60)
         return label
 
+    def remove(self, label: str) -> None:
+        """Do away with the tokens of a label."""
+        words = ["softhsm2-util", "--delete-token", "--token", label]
+        while subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 0:
+            pass
+
     @contextmanager
     def pulled(self) -> Iterator[None]:
         """No token is there meanwhile."""
+        with self.broken():
+            self.folder.mkdir()
+            yield
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        """The module does not come up meanwhile, as one whose appliance cannot be reached."""
         away = self.folder.with_name("away")
         self.folder.rename(away)
         try:
