@@ -86,8 +86,8 @@ def status(ctx: EngineContext, purpose: str) -> RotationStatus:
     return _described(ctx, rotations(ctx).standing(_purpose(purpose)))
 
 
-def prepare(ctx: EngineContext, purpose: str, backend: str) -> RotationStatus:
-    """Make the new key."""
+def prepare(ctx: EngineContext, purpose: str, backend: str | None = None) -> RotationStatus:
+    """Make the new key; where the setting `key_backend` says, if no place is named."""
     rotations(ctx).prepare(_purpose(purpose), backend)
     return status(ctx, purpose)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Final
 
 from engine.ops.spec import Arg, Danger, operation
+from engine.settings import KEY_BACKENDS
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
@@ -68,7 +69,10 @@ def prepare(
     ctx: "EngineContext",
     *,
     purpose: Annotated[str, PURPOSE] = RESPONSE,
-    backend: Annotated[str, Arg("Where the new key is made: file, vault or awskms.", metavar="NAME")] = "file",
+    backend: Annotated[
+        str | None,
+        Arg("Where the new key is made; without it, where the setting key_backend says.", choices=KEY_BACKENDS),
+    ] = None,
 ) -> "RotationStatus":
     """Begin a rotation: make the new key and try it out. Nobody accepts it yet."""
     from engine.ops.keyring import prepare as begin

@@ -20,11 +20,20 @@ from engine.trust.passphrase import read_passphrase
 from engine.trust.signer import KeySigner, Signer
 
 FILE_SCHEME: Final = "file"
+
+ANYWHERE: Final = frozenset(KeyPurpose) - {KeyPurpose.CHECKPOINT, KeyPurpose.TOKENS}
+"""Whose keys may lie elsewhere than in files: those that are only ever opened through the keyring."""
+
 _FILE: Final = re.compile(r"file:(([a-z]+)(-[A-Za-z0-9_-]{43})?\.pem)")
 
 
 class KeyBackend(Protocol):
     """Keeps private keys. Every method raises Unavailable where it cannot be reached, Refused where it refuses us."""
+
+    @property
+    def purposes(self) -> frozenset[KeyPurpose]:
+        """Whose keys it can keep."""
+        ...
 
     def make(self, purpose: KeyPurpose) -> tuple[str, Signer]:
         """Make a key; where it lies, and the key as it was read back from there."""
@@ -56,6 +65,8 @@ class FileBackend:
         environ: May hold the passphrase.
         random_bytes: Source of seeds.
     """
+
+    purposes: Final = frozenset(KeyPurpose)
 
     def __init__(
         self,

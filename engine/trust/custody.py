@@ -5,7 +5,7 @@
 
 The keyring says which key it is and names where it lies (`backend_ref`); what comes back from there is believed only
 when it is that very key. Outside production a keyring, and a key for a purpose that has none, is made when it is first
-needed; in production somebody says `capctl keys init`.
+needed; in production somebody says `capctl keys init`. New keys are made where the setting `key_backend` says.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Final
 
 from engine.audit import AuditEvent, current_intent
 from engine.clock import Clock
-from engine.errors import Conflict, Held, Refused
+from engine.errors import Conflict, EngineError, Held, Refused
 from engine.ports import KeyringStore
 from engine.settings import Settings
 from engine.trust.backend import FILE_SCHEME, FileBackend, KeyBackend
 from engine.trust.backends import make_backend
+from engine.trust.challenge import challenge
 from engine.trust.dsse import seal
 from engine.trust.high_water import HighWaterFile
 from engine.trust.jwk import PublicKey
@@ -141,6 +142,44 @@ class Custody:
             )
         return self._elsewhere[scheme]
 
+    def usual(self, purpose: KeyPurpose) -> str:
+        """The scheme of the back end where a key is made when nobody says where.
+
+        The setting `key_backend` does; a purpose that cannot lie there has its key in a file.
+
+        Raises:
+            Unavailable: What the back end needs is not installed.
+        """
+        usual = self.settings.key_backend
+        return usual if purpose in self.backend(f"{usual}:").purposes else FILE_SCHEME
+
+    def make_key(self, purpose: KeyPurpose, scheme: str) -> KeyEntry:
+        """Make a key in a back end, read it back and try it out. It stands in no keyring yet.
+
+        Raises:
+            Refused: It does not sign as it should.
+            Unavailable: The back end cannot be reached.
+        """
+        place = self.backend(f"{scheme}:")
+        ref, signer = place.make(purpose)
+        try:
+            challenge(signer, self._random_bytes)
+        except EngineError:
+            with suppress(EngineError):
+                place.destroy(ref)
+            raise
+        return KeyEntry(purpose, signer.public_key.raw, KeyStatus.PREPARED, ref, not_before=self.now())
+
+    def discard(self, made: Iterable[KeyEntry]) -> None:
+        """Destroy keys that came into no keyring. What cannot be destroyed or looked up now is listed as an orphan."""
+        with suppress(EngineError):
+            believed = self.keeper.believed()
+            named = {key.kid for key in believed.ring.keys} if believed else set()
+            for key in made:
+                if key.kid not in named:
+                    with suppress(EngineError):
+                        self.backend(key.backend_ref).destroy(key.backend_ref)
+
     def enrol(self, purposes: Iterable[KeyPurpose]) -> Keyring:
         """Add a key for each of the purposes that has none, making the keyring where there is none.
 
@@ -157,12 +196,16 @@ class Custody:
         new = [purpose for purpose in wanted if before is None or before.ring.signing(purpose) is None]
         if before is not None and not new:
             return before.ring
-        now = self.now()
-        added = tuple(self._first_key(purpose, now) for purpose in new)
-        ring = Keyring(1, "", now, now + LIFETIME, added) if before is None else before.ring
-        if before is not None:
-            ring = replace(ring, keys=(*ring.keys, *added))
-        made = self.commit(ring, "keys.init")
+        now, added = self.now(), list[KeyEntry]()
+        ring = Keyring(0, "", now, now + LIFETIME, ()) if before is None else before.ring
+        try:
+            for purpose in new:
+                added.append(self._first_key(purpose, now))
+            made = self.commit(replace(ring, keys=(*ring.keys, *added)), "keys.init")
+        except EngineError:
+            # A first file is the purpose's own, and another process may be about to name it.
+            self.discard(key for key in added if not self._is_first_file(key))
+            raise
         if before is None:
             self.store.sign_unsigned()
         return made
@@ -171,7 +214,8 @@ class Custody:
         """Sign a keyring as the next version and make it the newest one.
 
         Args:
-            ring: What it shall say, made from the newest version; number, predecessor and times are set here.
+            ring: What it shall say, made from the newest version, or as version 0 where there is none; number,
+                predecessor and times are set here.
             action: What the audit trail calls it.
 
         Raises:
@@ -179,19 +223,24 @@ class Custody:
             EngineError: The root key cannot be used.
         """
         before, now = self.keeper.believed(), self.now()
-        if before is not None:
-            if ring.version != before.ring.version:
-                raise changed_meanwhile()
-            ring = replace(ring, version=before.ring.version + 1, prev_sha3=before.sha3)
-        ring = replace(ring, issued_at=now, expires=now + LIFETIME)
+        version, sha3 = (before.ring.version, before.sha3) if before else (0, "")
+        if ring.version != version:
+            raise changed_meanwhile()
+        ring = replace(ring, version=version + 1, prev_sha3=sha3, issued_at=now, expires=now + LIFETIME)
         signers = [self.open(entry) for entry in ring.of(KeyPurpose.ROOT) if entry.status is KeyStatus.ACTIVE]
         envelope = seal(KEYRING_TYPE, ring.payload(), signers)
         event = AuditEvent(action, "done", self.store.pseudonym(self.actor))
         return self.keeper.commit(envelope, event)
 
     def _first_key(self, purpose: KeyPurpose, now: datetime) -> KeyEntry:
+        scheme = FILE_SCHEME if self._files.has_first(purpose) else self.usual(purpose)
+        if scheme != FILE_SCHEME:
+            return replace(self.make_key(purpose, scheme), status=KeyStatus.ACTIVE, sign_from=now)
         ref, signer = self._files.first(purpose)
         return KeyEntry(purpose, signer.public_key.raw, KeyStatus.ACTIVE, ref, not_before=now, sign_from=now)
+
+    def _is_first_file(self, key: KeyEntry) -> bool:
+        return key.backend_ref == f"{FILE_SCHEME}:{key.purpose}.pem"
 
     def _found(self) -> list[KeyPurpose]:
         """Purposes whose first key lies there already."""

@@ -103,8 +103,12 @@ class Rotations:
         needed = requirements(ring, purpose, evidence)
         return Standing(ring, purpose, rotation.phase(ring, purpose), needed, replicas, entries, left, now)
 
-    def prepare(self, purpose: KeyPurpose, backend: str = FILE_SCHEME) -> None:
+    def prepare(self, purpose: KeyPurpose, backend: str | None = None) -> None:
         """Make the new key in a back end, read it back, try it out, and enter it.
+
+        Args:
+            purpose: Whose rotation.
+            backend: The scheme of the back end; the usual one without it.
 
         Raises:
             Held: A rotation is under way.
@@ -114,15 +118,15 @@ class Rotations:
         """
         ring, now = self._ring(purpose), self._custody.now()
         rotation.check_phase(ring, purpose, *rotation.AT_REST)
-        keeper_of_keys = self._custody.backend(f"{backend}:")
+        scheme = backend or self._custody.usual(purpose)
+        self._custody.backend(f"{scheme}:")  # whether there is one is asked in a rehearsal too
         if self._rehearsing:
             return
-        made = self._made(purpose, backend, now)
+        made = self._custody.make_key(purpose, scheme)
         try:
             self._custody.commit(rotation.prepare(ring, purpose, made, now), "keys.prepare")
         except EngineError:
-            with suppress(EngineError):  # it was never used; what cannot be removed is listed as an orphan
-                keeper_of_keys.destroy(made.backend_ref)
+            self._custody.discard([made])
             raise
 
     def dual_accept(self, purpose: KeyPurpose) -> None:
@@ -188,12 +192,26 @@ class Rotations:
         is_alone = revoked.status is KeyStatus.ACTIVE and rotation.waiting(ring, purpose) is None
         if self._rehearsing:
             return purpose
-        successor = self._made(purpose, FILE_SCHEME, now) if is_alone else None
+        successor = self._successor(purpose) if is_alone else None
         if successor is not None:
             ring = ring.with_key(successor)
-        self._commit(rotation.revoke(ring, kid, successor, reason, now), "keys.revoke")
+        try:
+            self._commit(rotation.revoke(ring, kid, successor, reason, now), "keys.revoke")
+        except EngineError:
+            self._custody.discard([successor] if successor else [])
+            raise
         self._destroy(ring, kid)
         return purpose
+
+    def _successor(self, purpose: KeyPurpose) -> KeyEntry:
+        try:
+            return self._custody.make_key(purpose, self._custody.usual(purpose))
+        except EngineError as error:
+            raise Unavailable(
+                "keys.no_successor",
+                f"Nothing is revoked: the {purpose} key that would sign from now on cannot be made: {error.message}",
+                "If it cannot wait, have that one made in a file: CAPCTL_KEY_BACKEND=file before this command.",
+            ) from error
 
     def _newest(self) -> Keyring:
         ring = self._custody.keyring()
@@ -205,17 +223,6 @@ class Rotations:
         ring = self._newest()
         rotation.check_rotatable(ring, purpose)
         return ring
-
-    def _made(self, purpose: KeyPurpose, backend: str, now: datetime) -> KeyEntry:
-        place = self._custody.backend(f"{backend}:")
-        ref, signer = place.make(purpose)
-        try:
-            challenge(signer, self._random_bytes)
-        except EngineError:
-            with suppress(EngineError):
-                place.destroy(ref)
-            raise
-        return KeyEntry(purpose, signer.public_key.raw, KeyStatus.PREPARED, ref, not_before=now)
 
     def _try_out(self, ring: Keyring, purpose: KeyPurpose) -> None:
         new = rotation.waiting(ring, purpose)

@@ -68,11 +68,11 @@ def successor(before: Believed, envelope: bytes) -> Believed:
         Refused: It is not the next one, does not name the one before, or too few root keys have signed it.
     """
     ring = _signed_by_itself(envelope)
-    unseal(envelope, KEYRING_TYPE, before.ring.roots(), threshold=before.ring.threshold)
     if ring.version != before.ring.version + 1:
         raise _refused("keys.version_jump", f"Version {ring.version} follows version {before.ring.version}")
     if ring.prev_sha3 != before.sha3:
         raise _refused("keys.not_continued", f"Version {ring.version} does not continue the one before")
+    unseal(envelope, KEYRING_TYPE, before.ring.roots(), threshold=before.ring.threshold)
     return Believed(ring, hash_bytes(envelope))
 
 

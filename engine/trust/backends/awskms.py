@@ -1,8 +1,7 @@
 """Keys in AWS KMS: Ed25519 keys that are made there and never leave it.
 
-KMS signs messages of up to 4,096 bytes. The statements of the registry, checkpoints and results stay far below,
-whatever they are about; keyrings, backup manifests and reviews grow with what they list, so keys for those are not
-made here.
+KMS signs messages of up to 4,096 bytes. The statements of the registry and results stay far below, whatever they are
+about; keyrings, backup manifests and reviews grow with what they list, so keys for those are not made here.
 
 A key carries its environment and purpose as tags from the moment it exists, and an alias for whoever reads the console;
 only keys of our own environment are listed and destroyed, so that a copy of an environment cannot take the original's
@@ -39,7 +38,7 @@ SCHEME: Final = "awskms"
 MAX_MESSAGE_BYTES: Final = 4096
 """Longest message that KMS signs whole (API reference, Sign, Message)."""
 
-SIGNABLE: Final = frozenset({KeyPurpose.REGISTRY, KeyPurpose.RESPONSE, KeyPurpose.CHECKPOINT})
+SIGNABLE: Final = frozenset({KeyPurpose.REGISTRY, KeyPurpose.RESPONSE})
 """Purposes whose statements are always short enough."""
 
 DELETED_AFTER_DAYS: Final = 7
@@ -62,6 +61,8 @@ class AwsKmsBackend:
         environ: May name the region.
         random_bytes: Source of aliases.
     """
+
+    purposes: Final = SIGNABLE
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote
 
 from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused, Unavailable
 from engine.settings import Settings
+from engine.trust.backend import ANYWHERE
 from engine.trust.backends.pkcs11_token import Token, open_token
 from engine.trust.jwk import PublicKey
 from engine.trust.keyfile import KeyPurpose
@@ -50,6 +51,8 @@ class Pkcs11Backend:
         environ: May hold the PIN, CAPCTL_PKCS11_PIN.
         random_bytes: Source of names; the keys' own randomness is the token's.
     """
+
+    purposes: Final = ANYWHERE
 
     def __init__(
         self,

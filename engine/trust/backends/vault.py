@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused, Unavailable
 from engine.settings import Settings
+from engine.trust.backend import ANYWHERE
 from engine.trust.backends.vault_token import read_token
 from engine.trust.backends.vault_transit import VERSION, Transit, not_transit
 from engine.trust.jwk import PublicKey
@@ -41,6 +42,8 @@ class VaultBackend:
         environ: May hold the token, CAPCTL_VAULT_TOKEN, and Vault's own VAULT_CACERT and VAULT_NAMESPACE.
         random_bytes: Source of names.
     """
+
+    purposes: Final = ANYWHERE
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,20 +17,22 @@ from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import furnish
-from engine.errors import InvalidInput, NotFound, Unavailable
+from engine.errors import Conflict, InvalidInput, NotFound, Unavailable
 from engine.ops import keyring as keys
 from engine.settings import Settings
 from engine.trust.backend import KeyBackend
 from engine.trust.backends import BACKENDS, make_backend
 from engine.trust.challenge import challenge
-from engine.trust.custody import custody_of
+from engine.trust.custody import INITIAL, Custody, custody_of
 from engine.trust.dsse import signed_by
 from engine.trust.edwards import verifies
 from engine.trust.keyfile import KeyPurpose
-from engine.trust.keyring import Phase
+from engine.trust.keyring import Keyring, Phase
 from tests.contract.signers.places import Place
 
 RESPONSE = KeyPurpose.RESPONSE
+ELSEWHERE = sorted(BACKENDS)
+"""The places that are not files."""
 OpenContext = Callable[[], EngineContext]
 
 
@@ -147,6 +150,102 @@ def test_a_key_that_nobody_named_is_listed_wherever_it_lies(place: Place, open_c
     ref, _ = custody_of(ctx).backend(f"{place.scheme}:").make(RESPONSE)
     listed = keys.list_keys(ctx, everywhere=True)
     assert (listed.orphans, listed.unasked) == ((ref,), ())
+
+
+@pytest.fixture
+def usual(place: Place) -> Settings:
+    """New keys are made there when nobody says where."""
+    return replace(place.settings, key_backend=place.scheme)
+
+
+def scheme_of(ctx: EngineContext, kid: str) -> str:
+    return next(key.backend_ref for key in keys.list_keys(ctx).keys if key.kid == kid).partition(":")[0]
+
+
+def test_the_first_keys_lie_where_the_setting_says(place: Place, usual: Settings) -> None:
+    """All but the checkpoints' key, which is a file, and those that the place cannot sign with."""
+    with open_context(usual, actor="oncall") as ctx:
+        furnish(ctx)
+        listed = keys.initialise(ctx, None)
+        lies = {KeyPurpose(key.purpose): key.backend_ref.partition(":")[0] for key in listed.keys}
+        kept_there = custody_of(ctx).backend(f"{place.scheme}:").purposes
+    assert set(lies) == {KeyPurpose.ROOT, *INITIAL}
+    assert lies == {purpose: place.scheme if purpose in kept_there else "file" for purpose in lies}
+    assert lies[KeyPurpose.CHECKPOINT] == "file"
+    with open_context(usual, actor="oncall") as ctx:
+        assert ctx.store.policy("lksg.v1").policy_id == "lksg.v1"
+        assert keys.renew(ctx).version == listed.version + 1
+
+
+def test_later_keys_lie_where_the_setting_says_if_no_place_is_named(place: Place, usual: Settings) -> None:
+    with open_context(usual, actor="oncall") as ctx:
+        revoked = keys.status(ctx, "response").signing_kid if keys.initialise(ctx, None) else ""
+        successor = keys.revoke(ctx, revoked, "compromised").signing_kid
+        prepared = keys.prepare(ctx, "registry").new_kid
+        named = keys.prepare(ctx, "response", "file").new_kid
+        assert [scheme_of(ctx, kid) for kid in (successor, prepared, named)] == [place.scheme, place.scheme, "file"]
+
+
+def test_keys_that_came_into_no_keyring_are_gone_again(usual: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes begin at once: the keyring of one wins, and only its keys are left."""
+    with open_context(usual, actor="oncall") as one, open_context(usual, actor="second") as two:
+        commit = Custody.commit
+
+        def meanwhile(custody: Custody, ring: Keyring, action: str) -> Keyring:
+            monkeypatch.setattr(Custody, "commit", commit)
+            keys.initialise(one, None)
+            return commit(custody, ring, action)
+
+        monkeypatch.setattr(Custody, "commit", meanwhile)
+        with pytest.raises(Conflict):
+            keys.initialise(two, "backup")
+        for ctx in (one, two):
+            assert keys.list_keys(ctx, everywhere=True).orphans == ()
+            assert custody_of(ctx).signer(KeyPurpose.REGISTRY).sign(b"m")
+
+
+@pytest.mark.parametrize("place", ELSEWHERE, indirect=True)
+def test_a_place_that_fails_half_way_leaves_no_keyring_and_no_key(
+    usual: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_context(usual, actor="oncall") as ctx:
+        with monkeypatch.context() as failing:
+            failing.setattr("engine.trust.custody.challenge", fail_at(2))
+            with pytest.raises(Unavailable):
+                keys.initialise(ctx, None)
+        listed = keys.list_keys(ctx, everywhere=True)
+        assert (listed.version, listed.orphans, listed.unasked) == (0, (), ())
+        assert keys.initialise(ctx, None).version == 1
+
+
+def fail_at(count: int) -> Callable[..., object]:
+    """Does nothing until it is called for the so-manieth time."""
+    calls = iter(range(1, count))
+
+    def call(*_: object, **__: object) -> None:
+        if next(calls, None) is None:
+            raise Unavailable("keys.away", "It is away", "Wait.")
+
+    return call
+
+
+@pytest.mark.parametrize("place", ELSEWHERE, indirect=True)
+def test_a_key_is_not_revoked_without_a_successor_and_can_be_with_one_in_a_file(
+    usual: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Revoking waits for nothing, not even for the place where keys are usually made."""
+    with open_context(usual, actor="oncall") as ctx:
+        keys.initialise(ctx, None)
+        revoked = keys.status(ctx, "response").signing_kid
+        with monkeypatch.context() as failing:
+            failing.setattr("engine.trust.custody.challenge", fail_at(1))
+            with pytest.raises(Unavailable, match="Nothing is revoked") as told:
+                keys.revoke(ctx, revoked, "compromised")
+        assert "CAPCTL_KEY_BACKEND=file" in told.value.hint
+        assert keys.status(ctx, "response").signing_kid == revoked
+        assert keys.list_keys(ctx, everywhere=True).orphans == ()
+    with open_context(replace(usual, key_backend="file"), actor="oncall") as ctx:
+        assert scheme_of(ctx, keys.revoke(ctx, revoked, "compromised").signing_kid) == "file"
 
 
 def test_a_scheme_that_nobody_knows_and_a_package_that_is_missing(
