@@ -19,7 +19,8 @@ from engine.ops.results.keys import (
 from engine.trust.custody import INITIAL, PURPOSES, custody_of
 from engine.trust.keyfile import KeyPurpose
 from engine.trust.keyring import KeyEntry, KeyStatus, Phase
-from engine.trust.rotating import Rotations, Standing, orphans
+from engine.trust.remains import remains
+from engine.trust.rotating import Rotations, Standing
 from engine.trust.rotation import NEXT, Reason
 from engine.trust.rotation_gates import is_gone, is_silent
 
@@ -32,17 +33,22 @@ def list_keys(ctx: EngineContext, *, everywhere: bool = False) -> KeyList:
 
     Args:
         ctx: Whose keys.
-        everywhere: Look for keys that it does not name on servers too, which takes as long as they do.
+        everywhere: Look on servers too for keys that should not lie there, which takes as long as they do.
     """
     custody = custody_of(ctx)
     believed = custody.keeper.believed()
     ring = believed.ring if believed else None
-    if ring is None:
-        strays = orphans(custody, None, everywhere=everywhere)
-        return KeyList(ctx.env, 0, None, None, (), strays.refs, strays.unasked)
-    shown = tuple(_shown(key, custody.now()) for key in ring.keys)
-    strays = orphans(custody, ring, everywhere=everywhere)
-    return KeyList(ctx.env, ring.version, ring.issued_at, ring.expires, shown, strays.refs, strays.unasked)
+    found = remains(custody, ring, everywhere=everywhere)
+    return KeyList(
+        env=ctx.env,
+        version=ring.version if ring else 0,
+        issued_at=ring.issued_at if ring else None,
+        expires=ring.expires if ring else None,
+        keys=tuple(_shown(key, custody.now()) for key in ring.keys) if ring else (),
+        orphans=found.orphans,
+        undestroyed=found.undestroyed,
+        unasked=found.unasked,
+    )
 
 
 def show_key(ctx: EngineContext, kid: str) -> KeyDetail:

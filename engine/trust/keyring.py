@@ -111,6 +111,16 @@ class KeyEntry:
         """Whether a signature of this key counts at `now`. The end itself is already too late."""
         return self.status in ACCEPTED and (self.verify_until is None or now < self.verify_until)
 
+    @property
+    def may_sign(self) -> bool:
+        """Whether it signs, or is to sign."""
+        return self.status in (KeyStatus.PREPARED, KeyStatus.ANNOUNCED, KeyStatus.ACTIVE)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether its private half is of no use to anybody any more, and should be destroyed."""
+        return not self.may_sign and (self.status is not KeyStatus.RETIRING or self.verify_until is not None)
+
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in the document."""
         return {

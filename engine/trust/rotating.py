@@ -2,14 +2,13 @@
 
 Each step does what lies outside first and reads it back, then changes the keyring and the audit trail in one
 transaction. Whoever dies in between leaves a key that no keyring names: it is listed as an orphan and never taken up,
-because nobody knows who else has it. What follows a change (signing again, destroying the old key) can be repeated, and
-is finished by taking the step again.
+because nobody knows who else has it. What follows a change (signing again, destroying keys that ended with it) can be
+repeated, and is finished by taking the step again, or by the end of the next rotation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,14 +18,13 @@ from engine.errors import EngineError, Held, Unavailable
 from engine.ports import ReplicaKeys, SignedEntry
 from engine.settings import Settings
 from engine.trust import rotation
-from engine.trust.backend import FILE_SCHEME
-from engine.trust.backends import configured
 from engine.trust.challenge import challenge
 from engine.trust.custody import Custody
 from engine.trust.dsse import countersign, signed_by, unseal
 from engine.trust.jwk import PublicKey
 from engine.trust.keyfile import KeyPurpose
 from engine.trust.keyring import KeyEntry, Keyring, KeyStatus, Phase
+from engine.trust.remains import destroy, undestroyed
 from engine.trust.rotation import Reason, Step
 from engine.trust.rotation_gates import Evidence, Requirement, requirements
 
@@ -47,13 +45,6 @@ class Standing:
     entries: int
     entries_left: int
     now: datetime
-
-    @property
-    def old_key(self) -> KeyEntry:
-        """The key that the latest rotation replaces. There must have been one."""
-        key = self.ring.key(self.ring.rotations[self.purpose].old_kid)
-        assert key is not None, "keys stay in the keyring"
-        return key
 
 
 class Rotations:
@@ -164,43 +155,58 @@ class Rotations:
             Unavailable: The end is set, and the private half could not be destroyed.
             What `prepare` raises.
         """
-        standing = self.standing(purpose)
-        if standing.phase is Phase.DECOMMISSIONED and self._lies_there(standing.old_key):
-            self._destroy_old(standing.old_key)
+        standing, command = self.standing(purpose), _command(Step.DECOMMISSION, purpose)
+        if standing.phase in rotation.AT_REST and self._finishes(standing.ring, purpose, command):
             return
         changed = rotation.decommission(standing.ring, purpose, standing.now, until or standing.now)
         check_requirements(standing, Step.DECOMMISSION)
         self._commit(changed, "keys.decommission")
-        self._destroy_old(standing.old_key)
+        self._finish(standing.ring, changed, purpose, command)
 
     def abort(self, purpose: KeyPurpose) -> None:
-        """Give the new key up. Raises as `prepare`."""
-        changed = rotation.abort(self._ring(purpose), purpose, self._custody.now())
+        """Give the new key up and destroy it. Taken again, it destroys what could not be reached.
+
+        Raises:
+            Held: It is the wrong phase.
+            Unavailable: It is given up, and the private half could not be destroyed.
+            What `prepare` raises.
+        """
+        ring, command = self._ring(purpose), _command(Step.ABORT, purpose)
+        if rotation.phase(ring, purpose) is Phase.ABORTED and self._finishes(ring, purpose, command):
+            return
+        changed = rotation.abort(ring, purpose, self._custody.now())
         self._commit(changed, "keys.abort")
-        self._destroy(changed, changed.rotations[purpose].new_kid)
+        self._finish(ring, changed, purpose, command)
 
     def revoke(self, kid: str, reason: Reason) -> KeyPurpose:
         """Accept nothing any more that a key ever signed; another one takes its place. Its purpose.
 
+        Taken again, it destroys what could not be reached.
+
         Raises:
             InvalidInput: No key of that id is accepted.
+            Unavailable: It is revoked, and the private half could not be destroyed.
             What `prepare` raises.
         """
         ring, now = self._newest(), self._custody.now()
+        command = f"capctl keys revoke --kid {kid} --reason {reason}"
+        known = ring.key(kid)
+        if known is not None and known.status is KeyStatus.REVOKED and self._finishes(ring, known.purpose, command):
+            return known.purpose
         revoked = rotation.check_revocable(ring, kid, now)
         purpose = revoked.purpose
         is_alone = revoked.status is KeyStatus.ACTIVE and rotation.waiting(ring, purpose) is None
         if self._rehearsing:
             return purpose
         successor = self._successor(purpose) if is_alone else None
-        if successor is not None:
-            ring = ring.with_key(successor)
+        entered = ring.with_key(successor) if successor else ring
+        changed = rotation.revoke(entered, kid, successor, reason, now)
         try:
-            self._commit(rotation.revoke(ring, kid, successor, reason, now), "keys.revoke")
+            self._commit(changed, "keys.revoke")
         except EngineError:
             self._custody.discard([successor] if successor else [])
             raise
-        self._destroy(ring, kid)
+        self._finish(ring, changed, purpose, command)
         return purpose
 
     def _successor(self, purpose: KeyPurpose) -> KeyEntry:
@@ -233,27 +239,21 @@ class Rotations:
         if not self._rehearsing:
             self._custody.commit(ring, action)
 
-    def _lies_there(self, key: KeyEntry) -> bool:
-        return key.backend_ref in self._custody.backend(key.backend_ref).refs()
-
-    def _destroy_old(self, key: KeyEntry) -> None:
+    def _finish(self, before: Keyring, after: Keyring, purpose: KeyPurpose, command: str) -> None:
+        """Destroy the keys that a step has ended, and those of the purpose that earlier steps could not."""
         if self._rehearsing:
             return
-        try:
-            self._custody.backend(key.backend_ref).destroy(key.backend_ref)
-        except EngineError as error:
-            raise Unavailable(
-                "keys.not_destroyed",
-                f"The old {key.purpose} key counts no longer, but could not be destroyed: {error.message}",
-                f"Then take the step again: capctl keys rotate decommission --purpose {key.purpose}.",
-            ) from error
+        alive = {key.kid for key in before.of(purpose) if not key.is_spent}
+        ended = [key for key in after.of(purpose) if key.is_spent and key.kid in alive]
+        left = undestroyed(self._custody, before, purpose, reachable=True)
+        destroy(self._custody, [*ended, *left], step=command)
 
-    def _destroy(self, ring: Keyring, kid: str) -> None:
-        entry = ring.key(kid)
-        if entry is None or self._rehearsing:
-            return
-        with suppress(EngineError):  # the keyring holds it for dead already; what is left is listed
-            self._custody.backend(entry.backend_ref).destroy(entry.backend_ref)
+    def _finishes(self, ring: Keyring, purpose: KeyPurpose, command: str) -> bool:
+        """Destroy what a step that was taken before could not; whether there was anything."""
+        left = undestroyed(self._custody, ring, purpose)
+        if not self._rehearsing:
+            destroy(self._custody, left, step=command)
+        return bool(left)
 
     def _count_entries(self, ring: Keyring) -> tuple[int, int]:
         """Statements that are accepted now, and those of them that the signing key has not signed."""
@@ -293,37 +293,8 @@ def check_requirements(standing: Standing, step: Step) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Orphans:
-    """Keys that no keyring names: left by somebody who died, or put there. They are never taken up."""
-
-    refs: tuple[str, ...]
-    unasked: tuple[str, ...] = ()
-    """Back ends that could not be asked for their keys, and why, in words."""
-
-
-def orphans(custody: Custody, ring: Keyring | None, *, everywhere: bool = False) -> Orphans:
-    """Look for keys that no keyring names.
-
-    Args:
-        custody: The environment's keys.
-        ring: The newest keyring, if there is one.
-        everywhere: Ask the servers too that are configured or named in the keyring, not only for files.
-    """
-    named = {key.backend_ref for key in ring.keys} if ring else set()
-    others = {f"{FILE_SCHEME}:{purpose}.pem" for purpose in KeyPurpose} if ring is None else set()
-    known = named | others | {f"{FILE_SCHEME}:{KeyPurpose.TOKENS}.pem"}
-    schemes = {FILE_SCHEME}
-    if everywhere:
-        schemes |= {*configured(custody.settings), *(ref.partition(":")[0] for ref in named)}
-    refs: list[str] = []
-    unasked: list[str] = []
-    for scheme in sorted(schemes):
-        try:
-            refs += [ref for ref in custody.backend(f"{scheme}:").refs() if ref not in known]
-        except EngineError as error:
-            unasked.append(f"{scheme}: {error.message}")
-    return Orphans(tuple(refs), tuple(unasked))
+def _command(step: Step, purpose: KeyPurpose) -> str:
+    return f"capctl keys rotate {step} --purpose {purpose}"
 
 
 def _counts(entry: SignedEntry, keys: dict[str, PublicKey]) -> bool:

@@ -49,13 +49,17 @@ def go_on(ctx: EngineContext, purpose: str) -> str:
     return f"{purpose} {done.keyring_version} {done.phase}"
 
 
+def purposes_of(task: str) -> tuple[str, ...]:
+    """Whose keys a task rotates."""
+    return ("registry",) if task == "resign" else ("response", "orr")
+
+
 def work(state_dir: Path, task: str) -> None:
     """Be the operator until somebody kills it."""
     descriptor = os.open(state_dir / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    purposes = ("registry",) if task == "resign" else ("response", "orr")
     with environment(state_dir) as ctx:
         while True:
-            for purpose in purposes:
+            for purpose in purposes_of(task):
                 os.write(descriptor, (go_on(ctx, purpose) + "\n").encode())
 
 

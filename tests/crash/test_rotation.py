@@ -20,8 +20,8 @@ from engine.ids import hash_bytes
 from engine.ops import keyring
 from engine.trust.custody import custody_of, open_signer
 from engine.trust.keyfile import KeyPurpose
-from engine.trust.keyring import KeyStatus
-from tests.crash.rotation_zygote import environment
+from engine.trust.keyring import Keyring, KeyStatus
+from tests.crash.rotation_zygote import environment, go_on, purposes_of
 from tests.samples.stored import AT, make_ir
 
 pytestmark = pytest.mark.crash
@@ -94,12 +94,31 @@ def check(state_dir: Path, policies: int) -> int:
             assert len(signing) == (purpose is not KeyPurpose.TOKENS and bool(ring.of(purpose)))
             assert all(custody_of(ctx).open(key).sign(b"m") for key in signing)
         assert len({key.kid for key in ring.keys}) == len(ring.keys)
-        assert not set(keyring.list_keys(ctx).orphans) & {key.backend_ref for key in ring.keys}
+        check_told(ctx, ring)
         assert [ctx.store.policy(f"p{n}").policy_id for n in range(policies)] == [f"p{n}" for n in range(policies)]
         assert len(ctx.store.signed_entries()) == policies
         lost = [line for line in _acknowledged(state_dir) if int(line.split()[1]) > ring.version]
         assert lost == []
         return ring.version
+
+
+def check_told(ctx: EngineContext, ring: Keyring) -> None:
+    """No private key lies there that the keyring does not need and the list does not name, each for what it is."""
+    listed = keyring.list_keys(ctx)
+    needed = {key.backend_ref for key in ring.keys if key.accepts(custody_of(ctx).now()) or key.may_sign}
+    lying = set(custody_of(ctx).backend("file:").refs())
+    assert lying - needed == {*listed.orphans, *listed.undestroyed}
+    named = {key.backend_ref for key in ring.keys}
+    assert (set(listed.orphans) & named, set(listed.undestroyed) - named) == (set(), set())
+
+
+def live_on(state_dir: Path, task: str) -> None:
+    """Whoever goes on ends what was begun, and destroys whatever was left undestroyed."""
+    with environment(state_dir) as ctx:
+        for purpose in purposes_of(task):
+            while not go_on(ctx, purpose).endswith("decommissioned"):
+                pass
+        assert keyring.list_keys(ctx).undestroyed == ()
 
 
 def _audited(ctx: EngineContext) -> list[tuple[int | None, str]]:
@@ -128,6 +147,8 @@ def survive(folder: Path, zygote: Zygote, task: str, *, deaths: int, seed: int) 
             begun = check(folder / name, policies)
         zygote.kill_one(task, name, rng.random() * LONGEST_LIFE_S)
         grown += check(folder / name, policies) > begun
+        if death + 1 == deaths or (death + 1) % LIVES_OF_AN_ENVIRONMENT == 0:
+            live_on(folder / name, task)
     assert grown, "no worker got anywhere before it was killed"
 
 

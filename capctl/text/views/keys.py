@@ -35,8 +35,10 @@ def key_list(result: KeyList) -> Iterator[Block]:
         yield Facts(facts)
     for ref in result.orphans:
         yield Line(f"! {ref} is named by no keyring and is never used", Tone.CAUTION)
+    for ref in result.undestroyed:
+        yield Line(f"! {ref} counts no longer but was not destroyed: take the step that ended it again", Tone.CAUTION)
     for problem in result.unasked:
-        yield Line(f"? not asked for keys that no keyring names: {problem}", Tone.CAUTION)
+        yield Line(f"? not asked for keys that should not lie there: {problem}", Tone.CAUTION)
 
 
 def key_detail(result: KeyDetail) -> Iterator[Block]:

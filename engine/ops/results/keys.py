@@ -56,8 +56,10 @@ class KeyList:
     keys: tuple[ShownKey, ...]
     orphans: tuple[str, ...]
     """Private keys that no keyring names; never taken up."""
+    undestroyed: tuple[str, ...]
+    """Private keys that count no longer, and that still lie where they were."""
     unasked: tuple[str, ...]
-    """Back ends that could not be asked for such keys, and why."""
+    """Back ends that could not be asked for either, and why."""
 
     def to_json(self) -> dict[str, Any]:
         """The keyring as JSON data."""
@@ -68,6 +70,7 @@ class KeyList:
             "expires": _time(self.expires),
             "keys": [key.to_json() for key in self.keys],
             "orphans": list(self.orphans),
+            "undestroyed": list(self.undestroyed),
             "unasked": list(self.unasked),
         }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import furnish
-from engine.errors import Conflict, InvalidInput, NotFound, Unavailable
+from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Unavailable
 from engine.ops import keyring as keys
 from engine.settings import Settings
 from engine.trust.backend import KeyBackend
@@ -246,6 +247,92 @@ def test_a_key_is_not_revoked_without_a_successor_and_can_be_with_one_in_a_file(
         assert keys.list_keys(ctx, everywhere=True).orphans == ()
     with open_context(replace(usual, key_backend="file"), actor="oncall") as ctx:
         assert scheme_of(ctx, keys.revoke(ctx, revoked, "compromised").signing_kid) == "file"
+
+
+@contextmanager
+def never_destroying(backend: KeyBackend) -> Iterator[None]:
+    """Everything can be done there but destroying a key."""
+
+    def refuse(*_: object) -> None:
+        raise Unavailable("keys.away", "It is away", "Wait.")
+
+    with pytest.MonkeyPatch.context() as away:
+        away.setattr(type(backend), "destroy", refuse)
+        yield
+
+
+def until_dual(ctx: EngineContext) -> None:
+    keys.prepare(ctx, "registry")
+    keys.dual_accept(ctx, "registry")
+
+
+def until_switched(ctx: EngineContext) -> None:
+    until_dual(ctx)
+    keys.switch(ctx, "registry")
+
+
+ENDS: dict[str, tuple[Callable[[EngineContext], object], Callable[[EngineContext, str], object]]] = {
+    "abort": (until_dual, lambda ctx, _: keys.abort(ctx, "registry")),
+    "decommission": (until_switched, lambda ctx, _: keys.decommission(ctx, "registry", "")),
+    "revoke": (lambda _: None, lambda ctx, kid: keys.revoke(ctx, kid, "compromised")),
+}
+"""What goes before a step that ends a key, and the step; it is given the key that signed first."""
+
+
+@pytest.mark.parametrize("step", ENDS)
+def test_a_key_that_could_not_be_destroyed_is_told_and_listed_until_the_step_is_taken_again(
+    usual: Settings, place: Place, step: str
+) -> None:
+    """It counts no longer at once, whether the place can be reached or not."""
+    begin, end = ENDS[step]
+    with open_context(usual, actor="oncall") as ctx:
+        keys.initialise(ctx, None)
+        first = keys.status(ctx, "registry").signing_kid
+        begin(ctx)
+        backend = custody_of(ctx).backend(f"{place.scheme}:")
+        with never_destroying(backend), pytest.raises(Unavailable, match="could not be destroyed: It is away") as told:
+            end(ctx, first)
+        assert step in told.value.hint
+        listed = keys.list_keys(ctx, everywhere=True)
+        (ref,) = listed.undestroyed
+        (ended,) = [key for key in listed.keys if key.backend_ref == ref]
+        assert (ended.accepted, ended.signs, listed.orphans) == (False, False, ())
+        version = listed.version
+        end(ctx, first)
+        listed = keys.list_keys(ctx, everywhere=True)
+        assert (listed.undestroyed, listed.orphans, listed.version) == ((), (), version)
+        assert ref not in backend.refs()
+        with pytest.raises(EngineError, match=r"is (aborted|decommissioned)|No key of that id"):
+            end(ctx, first)
+        assert custody_of(ctx).signer(KeyPurpose.REGISTRY).sign(b"m")
+
+
+def test_what_somebody_died_over_is_destroyed_with_the_end_of_the_next_rotation(usual: Settings, place: Place) -> None:
+    with open_context(usual, actor="oncall") as ctx:
+        keys.initialise(ctx, None)
+        backend = custody_of(ctx).backend(f"{place.scheme}:")
+        until_dual(ctx)
+        with never_destroying(backend), pytest.raises(Unavailable):
+            keys.abort(ctx, "registry")
+        until_switched(ctx)
+        assert len(keys.list_keys(ctx, everywhere=True).undestroyed) == 1
+        keys.decommission(ctx, "registry", "")
+        assert keys.list_keys(ctx, everywhere=True).undestroyed == ()
+
+
+def test_revoking_destroys_the_key_of_a_rotation_that_ends_with_it_too(usual: Settings, place: Place) -> None:
+    """The old key, still accepted until its end, is revoked while its successor's successor is under way."""
+    with open_context(usual, actor="oncall") as ctx:
+        keys.initialise(ctx, None)
+        first = keys.status(ctx, "registry").signing_kid
+        until_switched(ctx)
+        keys.decommission(ctx, "registry", "2999-01-01T00:00:00Z")
+        until_dual(ctx)
+        keys.revoke(ctx, first, "compromised")
+        (signing,) = [key for key in keys.list_keys(ctx).keys if key.purpose == "registry" and key.signs]
+        lying = custody_of(ctx).backend(f"{place.scheme}:").refs()
+        listed = {key.backend_ref for key in keys.list_keys(ctx).keys if key.purpose == "registry"}
+        assert [ref for ref in lying if ref in listed] == [signing.backend_ref]
 
 
 def test_a_scheme_that_nobody_knows_and_a_package_that_is_missing(
