@@ -75,6 +75,7 @@ class Custody:
         self._files = FileBackend(settings, environ=environ, random_bytes=random_bytes)
         self._elsewhere: dict[str, KeyBackend] = {}
         self._signers: dict[str, Signer] = {}
+        self._let_go_at = 0
 
     def now(self) -> datetime:
         """The wall time, never behind what was seen before."""
@@ -100,7 +101,8 @@ class Custody:
         while True:
             ring = self.keyring()
             entry = None if ring is None else ring.signing(purpose)
-            if entry is not None:
+            if ring is not None and entry is not None:
+                self._let_go(ring)
                 return self.open(entry)
             self._check_may_make(purpose)
             # Another process may be making the same keys; then its keyring has them, or lacks but this one.
@@ -111,9 +113,13 @@ class Custody:
         """The private half of a key of the keyring.
 
         Raises:
-            Refused: What lies there is another key.
+            Refused: It signs no longer, or what lies there is another key.
             Unavailable: It cannot be reached.
         """
+        if not entry.may_sign:
+            raise Refused(
+                "keys.signs_no_longer", f"The {entry.purpose} key {entry.kid} signs no longer", "See: capctl keys list."
+            )
         known = self._signers.get(entry.kid)
         if known is None:
             known = self.backend(entry.backend_ref).open(entry.backend_ref)
@@ -125,6 +131,13 @@ class Custody:
                 )
             self._signers[entry.kid] = known
         return known
+
+    def _let_go(self, ring: Keyring) -> None:
+        """Forget the keys that sign no longer: one from a file lies in this process's memory."""
+        if ring.version != self._let_go_at:
+            used = {key.kid for key in ring.keys if key.may_sign}
+            self._signers = {kid: signer for kid, signer in self._signers.items() if kid in used}
+            self._let_go_at = ring.version
 
     def backend(self, ref: str) -> KeyBackend:
         """The back end that a reference names.

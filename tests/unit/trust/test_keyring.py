@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -315,6 +316,32 @@ class TestCustody:
         with pytest.raises(Refused) as refused:
             open_signer(open_ctx(), KeyPurpose.BACKUP)
         assert refused.value.code == "keys.other_key"
+
+    @pytest.mark.parametrize("how", ["rotated", "revoked"])
+    def test_a_key_that_was_opened_signs_nothing_once_somebody_else_has_ended_it(
+        self, open_ctx: Callable[..., EngineContext], how: str
+    ) -> None:
+        """And it is let go: the private half of a file's key would stay in the memory of a process that runs on."""
+        running, operator = custody_of(open_ctx()), open_ctx()
+        entry = running.enrol([KeyPurpose.ORR]).signing(KeyPurpose.ORR)
+        assert entry is not None
+        kept = weakref.ref(running.signer(KeyPurpose.ORR))
+        assert kept() is running.signer(KeyPurpose.ORR), "it is opened once"
+        if how == "revoked":
+            keys.revoke(operator, entry.kid, "compromised")
+        else:
+            keys.prepare(operator, "orr")
+            keys.dual_accept(operator, "orr")
+            keys.switch(operator, "orr")
+        successor = running.signer(KeyPurpose.ORR).public_key.kid
+        assert successor == keys.status(operator, "orr").signing_kid != entry.kid
+        assert kept() is None
+        ring = running.keyring()
+        ended = ring.key(entry.kid) if ring else None
+        assert ended is not None
+        with pytest.raises(Refused) as refused:
+            running.open(ended)
+        assert refused.value.code == "keys.signs_no_longer"
 
     def test_a_dry_run_makes_no_keys(self, open_ctx: Callable[..., EngineContext], tmp_path: Path) -> None:
         ctx = open_ctx()
