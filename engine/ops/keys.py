@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Annotated, Final
 
 from engine.ops.spec import Arg, Danger, operation
-from engine.settings import KEY_BACKENDS
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
     from engine.ops.results.keys import KeyDetail, KeyList, RotationStatus
 
 RESPONSE: Final = "response"
+PLACES: Final = ("file", "pkcs11", "vault", "awskms")
 MADE: Final = ("registry", "response", "checkpoint", "backup", "orr")
 PURPOSE: Final = Arg("Whose key.", choices=("response", "registry", "backup", "orr"))
 KID: Final = Arg("A key id, or the beginning of one.", positional=True, metavar="KID")
@@ -71,7 +71,7 @@ def prepare(
     purpose: Annotated[str, PURPOSE] = RESPONSE,
     backend: Annotated[
         str | None,
-        Arg("Where the new key is made; without it, where the setting key_backend says.", choices=KEY_BACKENDS),
+        Arg("Where the new key is made; without it, where the setting key_backend says.", choices=PLACES),
     ] = None,
 ) -> "RotationStatus":
     """Begin a rotation: make the new key and try it out. Nobody accepts it yet."""

@@ -20,8 +20,9 @@ from engine.context import EngineContext
 from engine.demo.seed import furnish
 from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Unavailable
 from engine.ops import keyring as keys
-from engine.settings import Settings
-from engine.trust.backend import KeyBackend
+from engine.ops.keys import PLACES
+from engine.settings import KEY_BACKENDS, Settings
+from engine.trust.backend import FILE_SCHEME, KeyBackend
 from engine.trust.backends import BACKENDS, make_backend
 from engine.trust.challenge import challenge
 from engine.trust.custody import INITIAL, Custody, custody_of
@@ -333,6 +334,10 @@ def test_revoking_destroys_the_key_of_a_rotation_that_ends_with_it_too(usual: Se
         lying = custody_of(ctx).backend(f"{place.scheme}:").refs()
         listed = {key.backend_ref for key in keys.list_keys(ctx).keys if key.purpose == "registry"}
         assert [ref for ref in lying if ref in listed] == [signing.backend_ref]
+
+
+def test_every_place_can_be_named_on_the_command_line_and_in_the_settings() -> None:
+    assert set(PLACES) == set(KEY_BACKENDS) == {FILE_SCHEME, *BACKENDS}
 
 
 def test_a_scheme_that_nobody_knows_and_a_package_that_is_missing(
