@@ -73,6 +73,10 @@ class RingSigner:
     def kid(self) -> str:
         return self._state.signer.kid
 
+    @property
+    def is_remote(self) -> bool:
+        return self._state.signer.is_remote
+
     def sign(self, document: Mapping[str, Any], *, plain: bool = False) -> SignedResult:
         try:
             return self._state.signer.sign(document, plain=plain)

@@ -5,7 +5,7 @@ Whoever signs asks for a signature and never for the key. What a key is for, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.trust.jwk import PublicKey
 
@@ -21,8 +21,13 @@ class Signer(Protocol):
         """The public half, as it was read back from where the private half lies."""
         ...
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether a signature is waited for: the key is not in this process."""
+        ...
+
     def sign(self, message: bytes) -> bytes:
-        """The 64 bytes of an Ed25519 signature (RFC 8032).
+        """The 64 bytes of an Ed25519 signature (RFC 8032). Any thread may ask.
 
         Raises:
             Unavailable: The key cannot be reached now, or is no longer there.
@@ -33,6 +38,8 @@ class Signer(Protocol):
 
 class KeySigner:
     """A `Signer` over a key in this process's memory, as it comes out of a file."""
+
+    is_remote: Final = False
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key

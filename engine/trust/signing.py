@@ -47,6 +47,7 @@ class CompactSigner:
 
     def __init__(self, signer: Signer, *, typ: str) -> None:
         self._sign = signer.sign
+        self.is_remote = signer.is_remote
         self.public_key = signer.public_key
         self.kid = self.public_key.kid
         self._protected = encode_segment(canonical_json({"alg": ED25519, "kid": self.kid, "typ": typ}))
@@ -64,6 +65,8 @@ class SignedResult(NamedTuple):
     """The canonical JSON of the result; an object with at least `kid`."""
     token: str
     """The compact JWS over its statement."""
+    kid: str
+    """The key that signed it."""
 
     def to_document(self) -> bytes:
         """The result document with its `signature` (`application/json`)."""
@@ -92,6 +95,11 @@ class ResponseSigner(Protocol):
     @property
     def kid(self) -> str:
         """The key id it signs under, for `cap_signatures_created_total{kid}`."""
+        ...
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a signature is waited for: the key is not in this process."""
         ...
 
     def sign(self, document: Mapping[str, Any], *, plain: bool = False) -> SignedResult:
@@ -135,12 +143,16 @@ class ResultSigner:
     def kid(self) -> str:
         return self._signer.kid
 
+    @property
+    def is_remote(self) -> bool:
+        return self._signer.is_remote
+
     def sign(self, document: Mapping[str, Any], *, plain: bool = False) -> SignedResult:
         if not RESERVED_MEMBERS.isdisjoint(document):
             raise InvalidInput("trust.reserved_member", "The document has a `kid` or `signature`", "Remove it.")
         named = {**document, "kid": self._signer.kid}
         written = _write_plain(named) if plain else canonical_json(named)
-        return SignedResult(written, self._signer.compact(statement(named, written)))
+        return SignedResult(written, self._signer.compact(statement(named, written)), self._signer.kid)
 
     def public_keys(self) -> Sequence[PublicKey]:
         return (self._signer.public_key,)

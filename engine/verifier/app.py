@@ -29,6 +29,7 @@ from engine.verifier.problems import RequestError, problem_document, problem_hea
 from engine.verifier.rollout_endpoints import RolloutEndpoints
 from engine.verifier.routes import METRICS, SCOPES
 from engine.verifier.runtime import LOOK_S, REFRESH_S, REPORT_S, Runtime
+from engine.verifier.signing import ResultSigning
 from engine.verifier.status_endpoints import StatusEndpoints
 from engine.verifier.store_thread import StoreThread
 from engine.verifier.trail_watch import WATCH_S, TrailWatch
@@ -60,7 +61,9 @@ def build_app(
     """
     store_thread, metrics = StoreThread(), RequestMetrics()
     written = WrittenRows(outbox_path(runtime.ctx.settings.state_dir))
-    verify = VerifyEndpoint(runtime, access, signer, metrics, security)
+    signing = ResultSigning(signer)
+    security.expose_key(signer.kid)
+    verify = VerifyEndpoint(runtime, access, signing, metrics, security)
     status = StatusEndpoints(runtime, signer, metrics, security, written, drift_gate=drift_gate)
     policies = PolicyEndpoints(runtime, store_thread)
     adapt = AdaptEndpoints(runtime, store_thread)
@@ -83,7 +86,7 @@ def build_app(
     app = Starlette(
         routes=routes,
         exception_handlers={EngineError: _problem, HTTPException: _http_problem},
-        lifespan=lambda _: _lifespan(runtime, store_thread, TrailWatch(runtime.ctx, security), written),
+        lifespan=lambda _: _lifespan(runtime, store_thread, TrailWatch(runtime.ctx, security), written, signing),
     )
     return FrontDoor(app, direct={("POST", "/verify"): verify}, runtime=runtime, new_id=new_id, hosts=hosts)
 
@@ -98,7 +101,7 @@ def _route(path: str, handler: Callable[[Request], Any], access: Access, *, publ
 
 @asynccontextmanager
 async def _lifespan(
-    runtime: Runtime, store_thread: StoreThread, trail: TrailWatch, written: WrittenRows
+    runtime: Runtime, store_thread: StoreThread, trail: TrailWatch, written: WrittenRows, signing: ResultSigning
 ) -> AsyncIterator[None]:
     """Catch up with the store before the first request, keep up and watch its trail, report a last time."""
     await store_thread.run(runtime.refresh)
@@ -117,6 +120,7 @@ async def _lifespan(
     await store_thread.run(written.close)
     await store_thread.run(runtime.close)
     store_thread.close()
+    signing.close()
 
 
 def _problem(request: Request, error: Exception) -> Response:

@@ -8,13 +8,13 @@ from engine.decision.verdict import Verdict
 from engine.errors import EngineError
 from engine.telemetry.requests import RequestMetrics
 from engine.telemetry.security import SecurityMetrics
-from engine.trust import ResponseSigner
 from engine.verifier.access import Access
 from engine.verifier.arrival import TOO_SLOW
 from engine.verifier.auth.scopes import Scope as TokenScope
 from engine.verifier.body import ClientGone, read_json_object
 from engine.verifier.front import send_body, send_problem
 from engine.verifier.runtime import Runtime
+from engine.verifier.signing import ResultSigning
 from engine.verifier.verification import verify
 
 _RESULT_OF = {verdict: verdict.label for verdict in Verdict}
@@ -30,7 +30,7 @@ class VerifyEndpoint:
     Args:
         runtime: What is served, and where decisions are counted.
         access: Lets requests in.
-        signer: Signs results.
+        signing: Signs results.
         metrics: Counts requests for `/metrics`.
         security: Counts signatures.
     """
@@ -39,16 +39,15 @@ class VerifyEndpoint:
         self,
         runtime: Runtime,
         access: Access,
-        signer: ResponseSigner,
+        signing: ResultSigning,
         metrics: RequestMetrics,
         security: SecurityMetrics,
     ) -> None:
         self._runtime = runtime
         self._access = access
-        self._signer = signer
+        self._signing = signing
         self._metrics = metrics
         self._security = security
-        security.expose_key(signer.kid)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         monotonic = self._runtime.clock.monotonic
@@ -58,9 +57,7 @@ class VerifyEndpoint:
             await self._access.admit(scope, TokenScope.VERIFY_RUN)
             admitted = True
             document = await read_json_object(scope, receive)
-            began = monotonic()
-            body, result = self._answer(document)
-            self._metrics.observe_selection(monotonic() - began)
+            body, result = await self._answer(document)
             status = 200
             await send_body(200, body, _HEADERS, send)
         except EngineError as error:
@@ -76,11 +73,14 @@ class VerifyEndpoint:
                 self._runtime.recorder.record_http(status, elapsed)
                 self._metrics.observe(result if status < 500 else "error", elapsed)
 
-    def _answer(self, document: dict[str, object]) -> tuple[bytes, str]:
+    async def _answer(self, document: dict[str, object]) -> tuple[bytes, str]:
         runtime = self._runtime
+        began = runtime.clock.monotonic()
         verification = verify(document, runtime.serving, runtime.clock.now())
-        signed = self._signer.sign(verification.describe(written=True), plain=True)
-        self._security.signed(self._signer.kid)
+        described = verification.describe(written=True)
+        self._metrics.observe_selection(runtime.clock.monotonic() - began)
+        signed = await self._signing.sign(described)
+        self._security.signed(signed.kid)
         # Counted once it is certain to be answered: a result that cannot be signed was never given.
         runtime.record(verification)
         return b'{"result":%b}' % signed.to_document(), _RESULT_OF[verification.decision.enforced.verdict]

@@ -179,6 +179,8 @@ _GONE: Final = frozenset({"Deleted", "PendingDeletion", "PendingReplicaDeletion"
 class KmsSigner:
     """A `Signer` over a key in AWS KMS."""
 
+    is_remote: Final = True
+
     def __init__(self, client: BaseClient, key_id: str, public_key: PublicKey) -> None:
         self._client = client
         self._key_id = key_id

@@ -139,6 +139,8 @@ class Pkcs11Backend:
 class TokenSigner:
     """A `Signer` over a key in a token."""
 
+    is_remote: Final = True
+
     def __init__(self, token: Token, label: str, public_key: PublicKey) -> None:
         self._token = token
         self._label = label

@@ -114,6 +114,8 @@ class VaultBackend:
 class TransitSigner:
     """A `Signer` over a transit key."""
 
+    is_remote: Final = True
+
     def __init__(self, transit: Transit, name: str, public_key: PublicKey) -> None:
         self._transit = transit
         self._name = name
