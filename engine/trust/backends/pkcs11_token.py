@@ -5,25 +5,24 @@ each token, and take turns in a module. A child does not inherit it: it starts t
 off, because the token was pulled or the module was started again, is opened once more, and what was asked is asked
 again.
 
-A wrong PIN is tried once in a process and never again, and the last try that a token has left is never made: a locked
-token is a trip to wherever its SO PIN is kept. Processes log in one after the other, so that each sees what the one
-before has left.
+A wrong PIN is tried once and never again, by this process or another one of this machine (`pkcs11_tries`), and the last
+try that a token has left is never made: a locked token is a trip to wherever its SO PIN is kept.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.errors import EngineError, InvalidInput, Refused, Unavailable
 from engine.settings import Settings
+from engine.trust.backends.pkcs11_tries import FILE_NAME, taking_turns
 from engine.trust.passphrase import read_secret
 
 if TYPE_CHECKING:
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PIN_VARIABLE: Final = "CAPCTL_PKCS11_PIN"
-
-LOCK_NAME: Final = "pkcs11.lock"
-"""In the state directory; held by whoever logs in."""
 
 
 @dataclass(slots=True)
@@ -87,13 +83,13 @@ class Token:
         module: The library that speaks to it.
         label: Of the token.
         pin: Gives the PIN when somebody has to log in.
-        lock: A file that processes lock while they log in; made where there is none.
+        tries: The file in which processes tell each other what the token refused.
     """
 
-    def __init__(self, module: Path, label: str, pin: Callable[[], str], lock: Path) -> None:
+    def __init__(self, module: Path, label: str, pin: Callable[[], str], tries: Path) -> None:
         self._path = str(module)
         self._pin = pin
-        self._lock = lock
+        self._tries = tries
         self.label = label
 
     def ask(self, question: Callable[[pkcs11.Session], T], *, again: bool = True) -> T:
@@ -152,8 +148,11 @@ class Token:
         digest = hashlib.sha256(pin.encode()).digest()
         if digest == module.refused.get(self.label):
             raise self._wrong_pin()
-        with _alone(self._lock):
+        with taking_turns(self._tries) as tries:
             token = self._find(module)
+            # A token that was unlocked, or given this very PIN, says that nobody was refused since.
+            if token.flags & TokenFlag.USER_PIN_COUNT_LOW and tries.was_refused(self.label, pin):
+                raise self._wrong_pin()
             if token.flags & TokenFlag.USER_PIN_FINAL_TRY:
                 raise self._last_try()
             try:
@@ -162,6 +161,7 @@ class Token:
                 return token.open(rw=True)
             except (PinIncorrect, PinInvalid, PinLenRange):
                 module.refused[self.label] = digest
+                tries.refused(self.label, pin)
                 raise self._wrong_pin() from None
 
     def _find(self, module: _Module) -> pkcs11.Token:
@@ -238,8 +238,8 @@ def open_token(settings: Settings, environ: Mapping[str, str]) -> Token:
         raise InvalidInput(
             "keys.pkcs11_not_configured", "No PKCS#11 token is configured", "Set pkcs11_module and pkcs11_token."
         )
-    lock = settings.state_dir / LOCK_NAME
-    return Token(settings.pkcs11_module, settings.pkcs11_token, lambda: read_pin(settings, environ), lock)
+    tries = settings.state_dir / FILE_NAME
+    return Token(settings.pkcs11_module, settings.pkcs11_token, lambda: read_pin(settings, environ), tries)
 
 
 def read_pin(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -262,17 +262,6 @@ def read_pin(settings: Settings, environ: Mapping[str, str]) -> str:
         hint = f"Set pkcs11_pin_file or {PIN_VARIABLE}."
         raise Unavailable("keys.pkcs11_no_pin", "There is no PIN for the token", hint)
     return pin
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Keep other processes from logging in meanwhile."""
-    with ExitStack() as held:
-        with suppress(OSError):  # where nothing can be written, the token still counts the tries
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            held.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
 
 
 def _library(path: str, module: _Module) -> Library:

@@ -32,6 +32,15 @@ class SoftTokens:
         subprocess.run(["softhsm2-util", *words], check=True, capture_output=True, timeout=60)
         return label
 
+    def set_pin(self, label: str, pin: str) -> None:
+        """Give a token another PIN, as whoever holds its SO PIN does."""
+        import pkcs11
+
+        module = pkcs11.lib(str(MODULE))
+        module.reinitialize()
+        with module.get_token(token_label=label).open(rw=True, so_pin=SO_PIN) as session:
+            session.init_pin(pin)
+
     def remove(self, label: str) -> None:
         """Do away with the tokens of a label."""
         words = ["softhsm2-util", "--delete-token", "--token", label]

@@ -24,6 +24,7 @@ from engine.settings import Settings
 from engine.trust.backends import pkcs11 as backend_module
 from engine.trust.backends.pkcs11 import Pkcs11Backend
 from engine.trust.backends.pkcs11_token import PIN_VARIABLE, Token
+from engine.trust.backends.pkcs11_tries import FILE_NAME
 from engine.trust.keyfile import KeyPurpose
 from tests.contract.signers.published import RFC_8032, Published, all_published, taken_apart
 from tests.contract.signers.soft_token import MODULE, PIN, SoftTokens
@@ -47,7 +48,7 @@ def backend(settings: Settings) -> Pkcs11Backend:
 @pytest.fixture
 def inside(settings: Settings) -> Callable[[Callable[[pkcs11.Session], object]], None]:
     """Does something in the token's session that is none of capctl's business."""
-    token = Token(MODULE, settings.pkcs11_token, lambda: PIN, settings.state_dir / "lock")
+    token = Token(MODULE, settings.pkcs11_token, lambda: PIN, settings.state_dir / "tries")
 
     def do(act: Callable[[pkcs11.Session], object]) -> None:
         token.ask(act)
@@ -95,8 +96,12 @@ class Watched:
     """A token that counts who logs in, and says how many tries are left."""
 
     token: pkcs11.Token
-    flags: int
+    more_flags: int
     logins: list[str]
+
+    @property
+    def flags(self) -> int:
+        return int(self.token.flags) | self.more_flags
 
     def open(self, **options: Any) -> pkcs11.Session:
         self.logins.append(options.get("user_pin", ""))
@@ -132,6 +137,22 @@ class TestPin:
         assert code_of(backend.refs, Refused) == "keys.pkcs11_pin", "the file counts where there is one"
         file.write_text(f"{PIN}\nwhat it is for\n")
         assert backend.make(RESPONSE)[1].sign(b"m")
+
+    def test_a_wrong_one_is_not_tried_again_by_another_process(self, settings: Settings, logins: list[str]) -> None:
+        """A supervisor starts its workers again, and an operator takes a step again."""
+        refused = "try: backend.refs()\nexcept EngineError as error: print(error.code)"
+        assert other_process(settings, refused, pin="1111") == "keys.pkcs11_pin\n"
+        assert code_of(Pkcs11Backend(settings, environ={PIN_VARIABLE: "1111"}).refs, Refused) == "keys.pkcs11_pin"
+        assert logins == []
+        assert "1111" not in (settings.state_dir / FILE_NAME).read_text("latin-1")
+        assert Pkcs11Backend(settings, environ={PIN_VARIABLE: PIN}).refs() == []
+        assert logins == [PIN]
+
+    def test_one_that_the_token_was_given_since_is_tried(self, settings: Settings, soft_tokens: SoftTokens) -> None:
+        refused = "try: backend.refs()\nexcept EngineError as error: print(error.code)"
+        assert other_process(settings, refused, pin="2222") == "keys.pkcs11_pin\n"
+        soft_tokens.set_pin(settings.pkcs11_token, "2222")
+        assert other_process(settings, "print(backend.refs())", pin="2222") == "[]\n"
 
     def test_the_last_try_is_left_to_people(
         self, settings: Settings, backend: Pkcs11Backend, monkeypatch: pytest.MonkeyPatch
@@ -453,11 +474,12 @@ def signing_all_the_time(sign: Callable[[bytes], bytes], *, threads: int) -> Ite
     assert failures == []
 
 
-def other_process(settings: Settings, *statements: str) -> str:
+def other_process(settings: Settings, *statements: str, pin: str = PIN) -> str:
     """What another process prints that does something with a back end of its own."""
     script = "\n".join(
         [
             "from dataclasses import replace; from pathlib import Path",
+            "from engine.errors import EngineError",
             "from engine.settings import Settings",
             "from engine.trust.backends.pkcs11 import Pkcs11Backend",
             "from engine.trust.keyfile import KeyPurpose",
@@ -467,7 +489,7 @@ def other_process(settings: Settings, *statements: str) -> str:
             *statements,
         ]
     )
-    environ = {**os.environ, PIN_VARIABLE: PIN}
+    environ = {**os.environ, PIN_VARIABLE: pin}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, check=False, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
