@@ -18,6 +18,7 @@ from engine.recovery.configuration import write_configuration
 from engine.recovery.disk import told, write_new
 from engine.sap.private import read_private
 from engine.settings import DEFAULT_ENVIRONMENT, Settings
+from engine.trust.backends import REACHED_BY, SECRETS
 from engine.trust.keyfile import KeyPurpose
 from engine.verifier.auth import EmbeddedIssuer, Scope
 from engine.verifier.supervision import Announced, Child, module_command
@@ -34,8 +35,8 @@ FIRST_TRIES: Final = 1
 """Restarts before the first sign."""
 ANSWER_S: Final = 30.0
 """Longest wait for an answer."""
-PASSED_ON: Final = frozenset({"CAPCTL_KEY_PASSPHRASE"})
-"""The only variable of ours that its verifier sees: all the others belong to the environment that is rehearsed."""
+PASSED_ON: Final = frozenset({"CAPCTL_KEY_PASSPHRASE", *SECRETS})
+"""The only variables of ours that its verifier sees, which open keys: all others belong to what is rehearsed."""
 
 
 @contextmanager
@@ -93,14 +94,15 @@ def running_verifier(
 
 
 def _lay_out(settings: Settings, state_dir: Path) -> None:
-    """Put the keys where the verifier looks for them. They come from where they live, never out of a backup."""
+    """Let the verifier find its keys: files are copied from where they live, others are reached where they are."""
     with told("The rehearsal's folder"):
         source, target = settings.state_dir / "keys", state_dir / "keys"
         target.mkdir(mode=0o700)
         for file in sorted(source.glob("*.pem")) if source.is_dir() else ():
             if file.stem != KeyPurpose.TOKENS:  # its issuer is one of its own
                 write_new(target / file.name, read_private(file, what=f"key file {file.name}"))
-        own = replace(Settings(), key_passphrase_file=settings.key_passphrase_file)
+        reached_by = {name: getattr(settings, name) for name in REACHED_BY}
+        own = replace(Settings(), key_passphrase_file=settings.key_passphrase_file, **reached_by)
         write_new(_configuration(state_dir), write_configuration(own))
 
 

@@ -42,6 +42,17 @@ BACKENDS: Final[Mapping[str, Kind]] = {
 """By the scheme of their references."""
 
 
+REACHED_BY: Final = (
+    *("pkcs11_module", "pkcs11_token", "pkcs11_pin_file"),
+    *("vault_address", "vault_mount", "vault_token_file"),
+    *("aws_region", "aws_endpoint"),
+)
+"""The settings that say how back ends are reached."""
+
+SECRETS: Final = frozenset({"CAPCTL_PKCS11_PIN", "CAPCTL_VAULT_TOKEN"})
+"""The variables that may hold what opens them."""
+
+
 def configured(settings: Settings) -> list[str]:
     """The schemes of the back ends that the settings name."""
     return [scheme for scheme, kind in BACKENDS.items() if getattr(settings, kind.setting)]
