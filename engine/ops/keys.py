@@ -109,7 +109,7 @@ def decommission(
     """End the old key: from that instant on it is refused, and its private half is destroyed.
 
     Needs whatever the old key signed to have run out, and no policy or list that only the old key has signed. Exit
-    code 4 before that.
+    code 4 before that, and 5 where the private half could not be destroyed: run it again when it can be reached.
     """
     from engine.ops.keyring import decommission as end
 
@@ -118,7 +118,10 @@ def decommission(
 
 @operation("keys.abort", danger=Danger.WRITE, command="keys rotate abort", key="a", rehearses=True)
 def abort(ctx: "EngineContext", *, purpose: Annotated[str, PURPOSE] = RESPONSE) -> "RotationStatus":
-    """Give a rotation up, before the new key signs; it is destroyed, and the old one goes on."""
+    """Give a rotation up, before the new key signs; it is destroyed, and the old one goes on.
+
+    Exit code 5 where it could not be destroyed: run it again when it can be reached.
+    """
     from engine.ops.keyring import abort as give_up
 
     return give_up(ctx, purpose)
@@ -134,7 +137,8 @@ def revoke(
     """Accept nothing any more that a key ever signed, at once; another one takes its place.
 
     For a key that somebody else may have. It waits for nothing: results that it signed are refused from now on, and
-    policies that only it has signed are too, until they are published again from their source.
+    policies that only it has signed are too, until they are published again from their source. Exit code 5 where its
+    private half could not be destroyed: run it again when it can be reached.
     """
     from engine.ops.keyring import revoke as refuse
 
