@@ -69,7 +69,7 @@ def question(call: Call, state: ConsoleState) -> Question:
 
 def needs_question(op: Operation) -> bool:
     """Whether to ask before running: what only reads, tells or stops runs at once, as does what was just typed in."""
-    return op.danger is not Danger.READ and op.id not in {"rollout.pause", "demo.rate", "cutover.report"}
+    return op.danger is not Danger.READ and op.id not in {"rollout.pause", "demo.rate", "cutover.report", "orr.check"}
 
 
 def target_basis_points(call: Call, state: ConsoleState) -> int | None:

@@ -25,7 +25,7 @@ def show(
     return show_review(ctx, items)
 
 
-@operation("orr.check", danger=Danger.WRITE)
+@operation("orr.check", danger=Danger.WRITE, key="c")
 def check(
     ctx: "EngineContext",
     *,
@@ -44,7 +44,7 @@ def check(
     return check_items(ctx, items, base=base, ca_file=ca_file, client_certificate=client_certificate)
 
 
-@operation("orr.attest", danger=Danger.WRITE)
+@operation("orr.attest", danger=Danger.WRITE, key="a")
 def attest(
     ctx: "EngineContext",
     *,
@@ -60,7 +60,7 @@ def attest(
     return attest_item(ctx, item, evidence)
 
 
-@operation("orr.waive", danger=Danger.WRITE)
+@operation("orr.waive", danger=Danger.WRITE, key="w")
 def waive(
     ctx: "EngineContext",
     *,
@@ -76,11 +76,14 @@ def waive(
     return waive_item(ctx, item, reason=reason, approver=approver, until=until, days=days)
 
 
-@operation("orr.sign", danger=Danger.WRITE, writes_document=True)
+@operation("orr.sign", danger=Danger.WRITE, key="s", writes_document=True)
 def sign(
     ctx: "EngineContext",
     *,
     valid_days: Annotated[int, Arg("For how many days it shall count, 14 at most.", metavar="N")] = 7,
+    if_bound: Annotated[
+        str, Arg("Only if what it binds is still what was shown, by its hash; the console gives it.", metavar="HASH")
+    ] = "",
 ) -> "ShownSignature":
     """Sign the review with the tech lead's key; -o writes the signature. Exit code 4 while something blocks.
 
@@ -89,10 +92,10 @@ def sign(
     """
     from engine.ops.reviewing import sign_review
 
-    return sign_review(ctx, valid_days)
+    return sign_review(ctx, valid_days, if_bound=if_bound)
 
 
-@operation("orr.verify")
+@operation("orr.verify", key="v")
 def verify(
     ctx: "EngineContext",
     *,

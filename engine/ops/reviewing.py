@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.clock import from_rfc3339
-from engine.errors import InvalidInput, NotFound
+from engine.errors import Conflict, InvalidInput, NotFound
 from engine.ops.files import read_bytes
 from engine.ops.results.orr import CheckedReview, Rendered, ShownReview, ShownSignature
 from engine.readiness import SignedReadiness, load_checklist
@@ -16,6 +16,7 @@ from engine.readiness.items import Attestation, Checklist, Item
 from engine.readiness.probing import run_probes
 from engine.readiness.review import Evidence, ItemState, Review, Waiver, judge
 from engine.readiness.reviews import Kept, commit_review, load_review
+from engine.readiness.world import hash_bound
 from engine.trust.custody import custody_of
 
 if TYPE_CHECKING:
@@ -74,9 +75,20 @@ def waive_item(
     return _shown(ctx, _keep(ctx, before, after, "orr.waive", reason=waiver.reason), [item_id])
 
 
-def sign_review(ctx: EngineContext, valid_days: int) -> ShownSignature:
-    """Sign the review as it is, for the world as it is."""
+def sign_review(ctx: EngineContext, valid_days: int, *, if_bound: str = "") -> ShownSignature:
+    """Sign the review as it is, for the world as it is; where somebody was shown it before, only if it is still that.
+
+    Raises:
+        Conflict: It is not.
+        As `SignedReadiness.sign`.
+    """
     readiness, before = _readiness(ctx), load_review(ctx.store, ctx.env)
+    if if_bound and if_bound != hash_bound(readiness.world(ctx.env), before.review.revision):
+        raise Conflict(
+            "orr.bound_changed",
+            "What would be signed is no longer what was shown",
+            "Look at it again: somebody has changed the review, the chart, a policy or a key meanwhile.",
+        )
     now = ctx.clock.now()
     envelope = readiness.sign(ctx.env, before, now, lasts=timedelta(days=valid_days))
     after = Kept(before.review.signed(), envelope)
@@ -116,7 +128,12 @@ def _keep(ctx: EngineContext, before: Kept, review: Review, action: str, *, reas
 
 
 def _shown(ctx: EngineContext, kept: Kept, wanted: Sequence[str]) -> ShownReview:
-    checklist, now = load_checklist(), ctx.clock.now()
+    return shown_review(ctx, kept, wanted, _readiness(ctx))
+
+
+def shown_review(ctx: EngineContext, kept: Kept, wanted: Sequence[str], readiness: SignedReadiness) -> ShownReview:
+    """A review that was loaded, as the commands show it. Raises as `SignedReadiness.signature`, and NotFound."""
+    checklist, now = readiness.checklist, ctx.clock.now()
     states = judge(checklist, kept.review, now)
     chosen = {item.id for item in _chosen(checklist, wanted)}
     return ShownReview(
@@ -126,7 +143,7 @@ def _shown(ctx: EngineContext, kept: Kept, wanted: Sequence[str]) -> ShownReview
         areas=dict(checklist.areas),
         states=tuple(state for state in states if state.item.id in chosen),
         blocking=tuple(state.item.id for state in states if state.blocks),
-        signature=_readiness(ctx).signature(ctx.env, kept, now),
+        signature=readiness.signature(ctx.env, kept, now),
         names=_names(ctx, states),
     )
 

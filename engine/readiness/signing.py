@@ -53,6 +53,7 @@ class SignedReadiness:
         custody: The keys that count, and whoever signs.
         checklist: What must be true; the one that ships without it.
         find_build: What is deployed in an environment; read from the chart in the working directory without it.
+        root_at: The trail's root at a size; computed from its lines each time without it.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class SignedReadiness:
         *,
         checklist: Checklist | None = None,
         find_build: Callable[[str], Build] | None = None,
+        root_at: Callable[[int], str | None] | None = None,
     ) -> None:
         self.checklist = checklist or load_checklist()
         self._store = store
         self._custody = custody
         self._find_build = find_build or (lambda env: read_build(Path(CHART), env))
+        self._root_at = root_at or trail_root_at(store)
 
     def objections(self, env: str, policy_id: str, at: datetime) -> Sequence[str]:
         """What speaks against a promotion; empty where a signature that holds covers the policy.
@@ -107,7 +110,7 @@ class SignedReadiness:
             judge(self.checklist, kept.review, now),
             self.world(env),
             now=now,
-            root_at=trail_root_at(self._store),
+            root_at=self._root_at,
         )
         return Signature(statement, tuple(changes))
 

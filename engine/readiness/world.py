@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from engine.audit import EMPTY_TREE, leaf_hash
+from engine.ids import hash_json
 from engine.ports import AuditLog, Store
 from engine.readiness.build import Build
 from engine.readiness.statement import World
@@ -32,6 +33,27 @@ def observe_world(env: str, store: Store, build: Build, *, keyring_version: int)
         keyring_version=keyring_version,
         trail_size=tree.size,
         trail_root=tree.root().hex(),
+    )
+
+
+def hash_bound(world: World, revision: int) -> str:
+    """A hash over what a signature would bind, to sign what was shown and nothing else.
+
+    The audit trail is not in it: it grows with every look that somebody else has recorded, and only grows.
+
+    Args:
+        world: As it is.
+        revision: Of the review.
+    """
+    return hash_json(
+        {
+            "env": world.env,
+            "image": world.image,
+            "chart": world.chart,
+            "policies": dict(world.policies),
+            "keyring_version": world.keyring_version,
+            "revision": revision,
+        }
     )
 
 

@@ -82,6 +82,21 @@ SCREENS: Final = (
         },
     ),
     ScreenEntry(
+        "orr",
+        "ORR",
+        "4",
+        "orr:OrrScreen",
+        {
+            "go_on": "next step",
+            "orr.check": "check all",
+            "orr.attest": "attest",
+            "rollout.rollback": "roll back",
+            "orr.waive": "waive",
+            "orr.sign": "sign",
+            "orr.verify": "",
+        },
+    ),
+    ScreenEntry(
         "keys",
         "Keys",
         "5",
