@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.clock import Clock, SystemClock
-from engine.context import EngineContext, Progress, ignore_progress
+from engine.context import EngineContext, Progress, ignore_progress, nobody_answers
 from engine.errors import InvalidInput, NotFound
 from engine.settings import SOURCES, Settings, load_settings
 
@@ -55,6 +55,7 @@ def open_context(
     actor: str | None = None,
     read_only: bool = False,
     emit: Callable[[Progress], None] = ignore_progress,
+    ask_passphrase: Callable[[str], str | None] = nobody_answers,
     clock: Clock | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
     environ: Mapping[str, str] = os.environ,
@@ -66,6 +67,7 @@ def open_context(
         actor: Who asks; `current_actor()` when None.
         read_only: Refuse every change.
         emit: Where progress goes.
+        ask_passphrase: Asks whoever is there for the passphrase of a key that a person signs with.
         clock: The machine's own when None.
         random_bytes: Source of salts and secrets.
         environ: May hold the passphrase of the private keys.
@@ -116,6 +118,7 @@ def open_context(
         random_bytes=random_bytes,
         read_only=read_only,
         emit=emit,
+        ask_passphrase=ask_passphrase,
     )
 
 

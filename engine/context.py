@@ -38,6 +38,11 @@ def ignore_progress(progress: Progress) -> None:
     """Progress goes nowhere unless a surface listens."""
 
 
+def nobody_answers(whose: str) -> str | None:  # noqa: ARG001 - the port's signature
+    """There is nobody to ask, unless a surface has somebody."""
+    return None
+
+
 @dataclass
 class EngineContext:
     """The world as one operation sees it. Made by `bootstrap.open_context`; closes what it opened when it is left."""
@@ -60,6 +65,8 @@ class EngineContext:
     rehearsing: bool = False
     """Whether this is the dry run of an operation that does its own: nothing outside may be changed."""
     emit: Callable[[Progress], None] = ignore_progress
+    ask_passphrase: Callable[[str], str | None] = nobody_answers
+    """Asks whoever is there for the passphrase of a key, once; None where nobody is, or nothing was said."""
     _sources: dict[str, DriftSource | None] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property

@@ -10,6 +10,7 @@ from capctl.cli.diagnostics import BY_ANSWER, ExitCode, debugging, diagnose, nar
 from capctl.cli.options import Options
 from capctl.cli.output import show, write
 from capctl.cli.progress import progress_bar
+from capctl.cli.prompt import ask_passphrase
 from capctl.cli.terminal import discard_stdout
 from engine.bootstrap import load, open_context
 from engine.ops.run import run
@@ -38,7 +39,10 @@ def perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitC
 def _perform(op: Operation, arguments: dict[str, Any], options: Options) -> ExitCode:
     settings = settings_for(op, options, rehearsed=arguments.get("target") == "local")
     confirm(op, settings, options)
-    with progress_bar(quiet=options.quiet) as emit, open_context(settings, emit=emit) as ctx:
+    with (
+        progress_bar(quiet=options.quiet) as emit,
+        open_context(settings, emit=emit, ask_passphrase=ask_passphrase) as ctx,
+    ):
         exit_code = deliver(op, run(op, ctx, dry_run=options.dry_run, **arguments), options)
     if options.dry_run and not options.quiet:
         narrate("dry run: nothing was kept")

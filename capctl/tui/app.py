@@ -24,7 +24,7 @@ from capctl.tui.availability import why_not
 from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, meant, offered, operation_bindings, prepared
 from capctl.tui.callout import has_closed, others_change
 from capctl.tui.command_line import parse
-from capctl.tui.confirmation import needs_question, question, slider_arguments
+from capctl.tui.confirmation import PASSPHRASE, needs_question, question, slider_arguments
 from capctl.tui.messages import (
     Call,
     CommandEntered,
@@ -194,7 +194,8 @@ class ControlRoom(App[None]):
             return
         call = replace(prepared(op, self.state, self.console_screen.arguments(op, self.state)), dry_run=dry_run)
         if any(param.required and param.name not in call.arguments for param in op.params):
-            self.push_screen(FormDialog(op, call.arguments), lambda values: self._filled(call, values))
+            form = FormDialog(op, call.arguments, self.console_screen.note(op, self.state))
+            self.push_screen(form, lambda values: self._filled(call, values))
         else:
             self._ask(call)
 
@@ -307,7 +308,9 @@ class ControlRoom(App[None]):
 
     def _confirmed(self, call: Call, typed: dict[str, str] | None) -> None:
         if typed is not None:
-            self._runner.submit(replace(call, arguments={**call.arguments, **typed}))
+            given = {name: text for name, text in typed.items() if name != PASSPHRASE}
+            call = replace(call, arguments={**call.arguments, **given})
+            self._runner.submit(call, passphrase=typed.get(PASSPHRASE))
 
     def _aged(self, state: ConsoleState) -> ConsoleState:
         return state.at(self._ctx.clock.now(), self._ctx.clock.monotonic())

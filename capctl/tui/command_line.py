@@ -73,6 +73,20 @@ def convert(param: Param, text: str) -> Any:
         raise InvalidInput("console.value", str(error), f"{name}: {param.arg.help}") from error
 
 
+def convert_all(param: Param, text: str) -> Any:
+    """Read what was typed for a parameter: where it may be given more than once, word by word as a shell does.
+
+    Raises:
+        InvalidInput: As `convert`; or a quotation mark is missing.
+    """
+    if not takes_many(param):
+        return convert(param, text)
+    try:
+        return [convert(param, word) for word in shlex.split(text)]
+    except ValueError as error:
+        raise InvalidInput("console.quotes", "A quotation mark is missing", "Close the quotation.") from error
+
+
 def usage(op: Operation) -> str:
     """A command with its placeholders: `rollout set PERCENT [--reason TEXT]`."""
     words = list(op.command)

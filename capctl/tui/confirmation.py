@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from capctl.tui.command_line import spell
 from capctl.tui.drawing import GLYPHS
@@ -25,10 +25,18 @@ class Field:
     label: str
     expected: str = ""
     """Exactly this must be typed; empty: anything but nothing."""
+    is_secret: bool = False
+    """Nobody may read it: it is drawn as dots, taken as it was typed, and is no argument of the operation."""
 
     def accepts(self, text: str) -> bool:
         """Whether what was typed suffices."""
+        if self.is_secret:
+            return bool(text)
         return text.strip() == self.expected if self.expected else bool(text.strip())
+
+
+PASSPHRASE: Final = "passphrase"  # noqa: S105 - a name, not a secret
+"""Name of the field that takes the passphrase of a key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -61,7 +62,7 @@ def orr_headline(state: ConsoleState, zone: tzinfo | None) -> Headline:
 
 def leads_on(look: OrrLook, state: ConsoleState) -> str:
     """What blocks, and the key that leads on."""
-    step, first = next_step(state), next(iter(blocking(look)), None)
+    step = next_step(state)
     if step is None:
         return ""
     match step.op_id:
@@ -69,10 +70,9 @@ def leads_on(look: OrrLook, state: ConsoleState) -> str:
             number = unasked(look, state)
             return f"g asks {count(number)} probe{'' if number == 1 else 's'} that said nothing within a day."
         case "orr.check":
-            because = f"{first.item.id}: {first.finding.detail}. " if first and first.finding else ""
-            return f"{because}Mend it, then g asks again; or w waives."
+            return f"{_reason(look)}Mend it, then g asks again; or w waives."
         case "orr.attest":
-            return f"g attests {step.items[0]}: your word, and a file that shows it."
+            return f"g attests {step.items[0]}: your word and a file."
         case _:
             return "g signs it again, after a question." if look.is_signed else "g signs it, after a question."
 
@@ -137,7 +137,7 @@ def signed(look: OrrLook, state: ConsoleState, zone: tzinfo | None) -> Iterator[
     """What was signed, as names and texts; what has changed since comes first."""
     signature = look.review.signature
     for place, objection in enumerate(signature.objections):
-        yield "" if place else "changed" if look.is_signed else "", sentence(shortened(objection))
+        yield "" if place else "changed", shortened(objection)
     if signature.statement is not None:
         statement = signature.statement
         ago = age((state.now - statement.signed_at).total_seconds())
@@ -191,11 +191,9 @@ def _unsigned(look: OrrLook, state: ConsoleState) -> Headline:
         number = unmet_below_high(look)
         below = f"; {number} of lower severity {'is' if number == 1 else 'are'} not met" if number else ""
         return Headline("READY", "?", "hold", f"Nothing blocks{below}", leads_on(look, state))
-    names = _few([each.item.id for each in open_items])
-    are = "item is" if len(open_items) == 1 else "items are"
-    return Headline(
-        "NOT SIGNED", "■", "closed", f"{len(open_items)} HIGH {are} not met: {names}", leads_on(look, state)
-    )
+    number, first = len(open_items), open_items[0].item.id
+    title = f"{first}, of HIGH severity, is not met" if number == 1 else f"{number} HIGH items not met, {first} first"
+    return Headline("NOT SIGNED", "■", "closed", title, leads_on(look, state))
 
 
 def _found(each: ItemState, state: ConsoleState) -> Iterator[tuple[str, str]]:
@@ -231,5 +229,10 @@ def _waived(each: ItemState, look: OrrLook, state: ConsoleState, zone: tzinfo | 
     yield "waived", f"{who}, until {end_of(waiver.until, state.now, zone)}: {waiver.reason}"
 
 
-def _few(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+def _reason(look: OrrLook) -> str:
+    """What most of the items that block have in common."""
+    reasons = Counter(each.finding.detail for each in blocking(look) if each.finding)
+    if not reasons:
+        return ""
+    reason, number = reasons.most_common(1)[0]
+    return sentence(f"{reason} ({number} items). " if number > 1 else f"{reason}. ")

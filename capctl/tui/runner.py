@@ -79,12 +79,17 @@ class Runner:
         self._numbers = count(1)
         self._stops: dict[int, Stop] = {}
 
-    def submit(self, call: Call) -> int:
-        """Start an operation and return the number of this run."""
+    def submit(self, call: Call, *, passphrase: str | None = None) -> int:
+        """Start an operation and return the number of this run.
+
+        Args:
+            call: What to run.
+            passphrase: Of the key that it signs with, where somebody has typed it. It stands in no message.
+        """
         number = next(self._numbers)
         self._stops[number] = Stop()
         self._mailbox.post_message(OperationStarted(number, call))
-        self._spawn(lambda: self._execute(number, call))
+        self._spawn(lambda: self._execute(number, call, passphrase))
         return number
 
     def stop(self, number: int) -> None:
@@ -92,9 +97,9 @@ class Runner:
         if asked := self._stops.get(number):
             asked.ask()
 
-    def _execute(self, number: int, call: Call) -> None:
+    def _execute(self, number: int, call: Call, passphrase: str | None) -> None:
         try:
-            result = self._run_once(number, call)
+            result = self._run_once(number, call, passphrase)
         except EngineError as error:
             self._mailbox.post_message(OperationFailed(number, call, error))
         except KeyboardInterrupt:
@@ -106,14 +111,14 @@ class Runner:
         finally:
             self._stops.pop(number, None)
 
-    def _run_once(self, number: int, call: Call) -> object:
+    def _run_once(self, number: int, call: Call, passphrase: str | None) -> object:
         stop = self._stops[number]
 
         def tell(progress: Progress) -> None:
             stop.check()
             self._mailbox.post_message(OperationProgressed(number, progress))
 
-        ctx = replace(self._ctx, emit=tell, sleep=stop.sleep)
+        ctx = replace(self._ctx, emit=tell, sleep=stop.sleep, ask_passphrase=lambda _: passphrase)
         try:
             rehearsal = {"dry_run": True} if call.dry_run else {}
             result = run(call.op, ctx, **rehearsal, **call.arguments)

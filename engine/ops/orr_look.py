@@ -70,4 +70,6 @@ def look(ctx: EngineContext, roots: RememberedRoots) -> OrrLook:
 def _signing_key(custody: Custody) -> SigningKey | None:
     ring = custody.keyring()
     entry = ring.signing(KeyPurpose.ORR) if ring else None
-    return SigningKey(entry.kid, entry.backend_ref.partition(":")[0]) if entry else None
+    if entry is None:
+        return None
+    return SigningKey(entry.kid, entry.backend_ref.partition(":")[0], custody.needs_passphrase(entry))

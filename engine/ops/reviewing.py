@@ -82,7 +82,8 @@ def sign_review(ctx: EngineContext, valid_days: int, *, if_bound: str = "") -> S
         Conflict: It is not.
         As `SignedReadiness.sign`.
     """
-    readiness, before = _readiness(ctx), load_review(ctx.store, ctx.env)
+    readiness = SignedReadiness(ctx.store, custody_of(ctx, asks=True))
+    before = load_review(ctx.store, ctx.env)
     if if_bound and if_bound != hash_bound(readiness.world(ctx.env), before.review.revision):
         raise Conflict(
             "orr.bound_changed",

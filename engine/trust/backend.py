@@ -64,6 +64,7 @@ class FileBackend:
         settings: Name the state directory, and whether this is production.
         environ: May hold the passphrase.
         random_bytes: Source of seeds.
+        ask: Asks whoever is there for the passphrase of a key, where none is configured.
     """
 
     purposes: Final = frozenset(KeyPurpose)
@@ -74,10 +75,12 @@ class FileBackend:
         *,
         environ: Mapping[str, str] = os.environ,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        ask: Callable[[str], str | None] | None = None,
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._random_bytes = random_bytes
+        self._ask = ask
 
     def first(self, purpose: KeyPurpose) -> tuple[str, Signer]:
         """The first key of a purpose, made where there is none."""
@@ -110,8 +113,16 @@ class FileBackend:
 
     def open(self, ref: str) -> Signer:
         file, purpose = _taken_apart(ref)
-        passphrase = self._passphrase(purpose)
+        passphrase = self._asked_for(purpose) if self._ask and self.needs_passphrase(ref) else None
+        passphrase = passphrase or self._passphrase(purpose)
         return KeySigner(keyfile.load_private_key(self._settings.state_dir, purpose, passphrase=passphrase, file=file))
+
+    def needs_passphrase(self, ref: str) -> bool:
+        """Whether somebody has to give a key's passphrase: none is configured. Raises as `read_passphrase`."""
+        file, _ = _taken_apart(ref)
+        if read_passphrase(self._settings, self._environ) is not None:
+            return False
+        return self._settings.is_production or keyfile.is_encrypted(self._settings.state_dir, file)
 
     def destroy(self, ref: str) -> None:
         file, _ = _taken_apart(ref)
@@ -129,6 +140,10 @@ class FileBackend:
                 "Give its passphrase: key_passphrase_file, or the variable CAPCTL_KEY_PASSPHRASE.",
             )
         return passphrase
+
+    def _asked_for(self, purpose: KeyPurpose) -> bytes | None:
+        said = self._ask(f"the {purpose} key") if self._ask else None
+        return said.encode() if said else None
 
     def _seeds(self, purpose: KeyPurpose, use: str) -> Callable[[int], bytes]:
         """The random source, parted by purpose: one that repeats itself must not give two purposes one key."""

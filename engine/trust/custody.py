@@ -54,6 +54,7 @@ class Custody:
         actor: On whose behalf keys are made; a name.
         environ: May hold the passphrase.
         random_bytes: Source of new keys.
+        ask_passphrase: Asks whoever is there for the passphrase of a key file, where none is configured.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Custody:
         actor: str,
         environ: Mapping[str, str] = os.environ,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        ask_passphrase: Callable[[str], str | None] | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -72,7 +74,7 @@ class Custody:
         self.keeper = Keeper(store, HighWaterFile(settings.checkpoint_path), clock)
         self._environ = environ
         self._random_bytes = random_bytes
-        self._files = FileBackend(settings, environ=environ, random_bytes=random_bytes)
+        self._files = FileBackend(settings, environ=environ, random_bytes=random_bytes, ask=ask_passphrase)
         self._elsewhere: dict[str, KeyBackend] = {}
         self._signers: dict[str, Signer] = {}
         self._let_go_at = 0
@@ -131,6 +133,10 @@ class Custody:
                 )
             self._signers[entry.kid] = known
         return known
+
+    def needs_passphrase(self, entry: KeyEntry) -> bool:
+        """Whether somebody has to give a passphrase to open a key. Raises as `read_passphrase`."""
+        return entry.backend_ref.startswith(f"{FILE_SCHEME}:") and self._files.needs_passphrase(entry.backend_ref)
 
     def _let_go(self, ring: Keyring) -> None:
         """Forget the keys that sign no longer: one from a file lies in this process's memory."""
@@ -281,9 +287,24 @@ def _unbidden(enrol: Callable[[list[KeyPurpose]], Keyring], purposes: list[KeyPu
     apart.run(enrol, purposes)
 
 
-def custody_of(ctx: EngineContext, environ: Mapping[str, str] = os.environ) -> Custody:
-    """The keys of a context's environment."""
-    return Custody(ctx.settings, ctx.store, ctx.clock, actor=ctx.actor, environ=environ, random_bytes=ctx.random_bytes)
+def custody_of(ctx: EngineContext, environ: Mapping[str, str] = os.environ, *, asks: bool = False) -> Custody:
+    """The keys of a context's environment.
+
+    Args:
+        ctx: Whose.
+        environ: May hold the passphrase.
+        asks: Whether a person is asked for a passphrase that is not configured. Only for what a person signs: nobody
+            should be asked for a key that a service uses by itself.
+    """
+    return Custody(
+        ctx.settings,
+        ctx.store,
+        ctx.clock,
+        actor=ctx.actor,
+        environ=environ,
+        random_bytes=ctx.random_bytes,
+        ask_passphrase=ctx.ask_passphrase if asks else None,
+    )
 
 
 def open_signer(ctx: EngineContext, purpose: KeyPurpose, environ: Mapping[str, str] = os.environ) -> Signer:

@@ -152,6 +152,14 @@ def load_private_key(
     return _from_pem(pem, name, passphrase)
 
 
+def is_encrypted(state_dir: Path, file: str) -> bool:
+    """Whether a key's file needs a passphrase. One that cannot be read is not known to; opening it says why."""
+    try:
+        return b"ENCRYPTED" in _read_private(state_dir / "keys" / file, f"keys/{file}")
+    except (OSError, Refused):
+        return False
+
+
 def remove_private_key(state_dir: Path, file: str) -> None:
     """Remove a key's file; one that is gone already is no fault.
 

@@ -49,7 +49,7 @@ class ConfirmDialog(Dialog[dict[str, str]]):
                 yield Static(asked.evidence, classes="evidence", markup=False)
             for position, field in enumerate(asked.fields):
                 yield Static(field.label, classes="label", markup=False)
-                yield Input(id=f"field-{position}", select_on_focus=False)
+                yield Input(id=f"field-{position}", select_on_focus=False, password=field.is_secret)
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="choices"):
                 yield Choice("Esc  Cancel", answer="no", focusable=True)
@@ -94,7 +94,8 @@ class ConfirmDialog(Dialog[dict[str, str]]):
                 self.query_one(".problem", Static).update(_wrong(field, values[position]))
                 self.query_one(f"#field-{position}").focus()
                 return
-        self.dismiss({field.name: values[position].strip() for position, field in self._numbered() if field.name})
+        typed = {field.name: (field, values[position]) for position, field in self._numbered() if field.name}
+        self.dismiss({name: text if field.is_secret else text.strip() for name, (field, text) in typed.items()})
 
     def _numbered(self) -> list[tuple[int, Field]]:
         return list(enumerate(self._asked.fields))

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
-from capctl.tui.command_line import convert, spell
+from capctl.tui.command_line import convert_all, spell
 from capctl.tui.messages import Call
 from capctl.tui.modals.choice import Choice
 from capctl.tui.modals.dialog import Dialog
@@ -24,10 +24,12 @@ class FormDialog(Dialog[dict[str, Any]]):
     Args:
         op: The operation.
         given: Parameters that are settled already and not asked for.
+        note: What to know before answering.
     """
 
-    def __init__(self, op: Operation, given: Mapping[str, Any]) -> None:
+    def __init__(self, op: Operation, given: Mapping[str, Any], note: str = "") -> None:
         super().__init__()
+        self._note = note
         self._op = op
         self._given = {name: value for name, value in given.items() if value}
         self._params = [param for param in op.params if param.name not in given]
@@ -38,6 +40,8 @@ class FormDialog(Dialog[dict[str, Any]]):
             yield Static(self._op.summary, classes="title", markup=False)
             if self._given:
                 yield Static(spell(Call(self._op, self._given)), classes="evidence", markup=False)
+            if self._note:
+                yield Static(self._note, classes="consequence", markup=False)
             with VerticalScroll(can_focus=False):
                 for param in sorted(self._params, key=lambda param: not param.required):
                     yield Static(_label(param), classes="label", markup=False)
@@ -75,7 +79,7 @@ class FormDialog(Dialog[dict[str, Any]]):
             try:
                 # A required parameter left empty is converted too: its own type refuses nothing, or its rule says why.
                 if text or param.required:
-                    values[param.name] = convert(param, text)
+                    values[param.name] = convert_all(param, text)
             except InvalidInput as error:
                 self.query_one(".problem", Static).update(f"{error.message}. {error.hint}")
                 field.focus()

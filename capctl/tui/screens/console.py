@@ -111,6 +111,10 @@ class ConsoleScreen(Screen[None]):
         """The question before a call in the screen's own words; None for the usual ones."""
         return None
 
+    def note(self, op: Operation, state: ConsoleState) -> str:  # noqa: ARG002 - for subclasses
+        """What to know before answering the form of an operation whose key was pressed; empty when it asks enough."""
+        return ""
+
     @property
     def room(self) -> ControlRoom:
         """The app this screen belongs to."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,7 +14,8 @@ from textual.containers import Container
 
 from capctl.tui.availability import why_not
 from capctl.tui.bind import operation_bindings
-from capctl.tui.messages import CommandEntered
+from capctl.tui.confirmation import PASSPHRASE, Field, Question, environment
+from capctl.tui.messages import Call, CommandEntered
 from capctl.tui.modals.step import StepDialog
 from capctl.tui.orr import (
     ATTEST,
@@ -29,7 +31,7 @@ from capctl.tui.orr import (
     next_step,
     under_way,
 )
-from capctl.tui.orr_words import details
+from capctl.tui.orr_words import binding, details, end_of, how
 from capctl.tui.screens.console import ConsoleScreen
 from capctl.tui.screens.index import entry_of
 from capctl.tui.state import ConsoleState
@@ -40,10 +42,15 @@ from capctl.tui.widgets.orr_items import OrrItems
 from engine.ops.catalogue import REGISTRY
 from engine.ops.orr_look import RememberedRoots
 from engine.ops.spec import Operation
+from engine.readiness.items import Attestation, Item
+from engine.settings import PRODUCTION
 
 if TYPE_CHECKING:
     from engine.context import EngineContext
     from engine.ops.results.orr_look import OrrLook
+
+VALID_DAYS: Final = next(param.default for param in REGISTRY[SIGN].params if param.name == "valid_days")
+"""For how many days a signature counts unless somebody says otherwise."""
 
 
 class OrrScreen(ConsoleScreen):
@@ -120,6 +127,31 @@ class OrrScreen(ConsoleScreen):
             case _:
                 return ""
 
+    def note(self, op: Operation, state: ConsoleState) -> str:
+        """What to show for a person's word, and what a waiver is for."""
+        chosen = self._chosen(state)
+        if chosen is None or chosen.state is None:
+            return ""
+        item = chosen.state.item
+        return (
+            f"{item.title}. {how(item)}" if op.id == ATTEST else f"{item.title}. {item.why}" if op.id == WAIVE else ""
+        )
+
+    def question(self, call: Call, state: ConsoleState) -> Question | None:
+        """Name the item and what its word or waiver means; for a signature everything that it binds."""
+        look = look_of(state)
+        if look is None:
+            return None
+        match call.op.id:
+            case "orr.attest":
+                return _about_a_word(call, look, state)
+            case "orr.waive":
+                return _about_a_waiver(call, look, state)
+            case "orr.sign":
+                return _about_signing(call, look, state, self.room.zone)
+            case _:
+                return None
+
     def action_go_on(self) -> None:
         """Ask every probe, or those that block, again; attest what takes a word; at last sign."""
         state = self.room.state
@@ -195,3 +227,59 @@ def _why_no_signature(look: OrrLook) -> str:
     if look.key is None and not look.makes_key:
         return "The tech lead's key does not exist yet. 5: choose orr, g makes it."
     return ""
+
+
+def _item(call: Call, look: OrrLook) -> Item | None:
+    """The item that a call is about; None where there is no such, which the engine will say."""
+    return next((each.item for each in look.review.states if each.item.id == call.arguments.get("item")), None)
+
+
+def _about_a_word(call: Call, look: OrrLook, state: ConsoleState) -> Question | None:
+    item = _item(call, look)
+    if item is None or not isinstance(item.check, Attestation):
+        return None
+    files = ", ".join(map(str, call.arguments.get("evidence") or ())) or "nothing"
+    return Question(
+        title=f"Attest {item.id} in {environment(state.env)}?",
+        consequence=f"You give your word, with your name, for {item.check.valid_days} days: {item.title}.",
+        evidence=f"Shown for it: {files}. The file is kept, and its hash is what gets signed.",
+        verb="Attest",
+        grave=state.env == PRODUCTION,
+    )
+
+
+def _about_a_waiver(call: Call, look: OrrLook, state: ConsoleState) -> Question | None:
+    item, given = _item(call, look), call.arguments
+    if item is None:
+        return None
+    end = f"until {given['until']}" if given.get("until") else f"for {given.get('days') or 'how many'} days"
+    return Question(
+        title=f"Go without {item.id} in {environment(state.env)} {end}?",
+        consequence=f"{item.why} It does not block meanwhile, and the signature names it.",
+        evidence=f"{given.get('approver')} agrees, and is named with you. Reason: {given.get('reason')}",
+        verb="Waive",
+        grave=True,
+    )
+
+
+def _about_signing(call: Call, look: OrrLook, state: ConsoleState, zone: tzinfo | None) -> Question:
+    days = int(call.arguments.get("valid_days", VALID_DAYS))
+    until = end_of(state.now + timedelta(days=days), state.now, zone)
+    told = [*binding(look), ("until", until), ("key", _key(look))]
+    fields = [Field("", f"Type {PRODUCTION} to go on", PRODUCTION)] if state.env == PRODUCTION else []
+    if look.key and look.key.needs_passphrase:
+        fields.append(Field(PASSPHRASE, "Passphrase of the key; it is kept nowhere", is_secret=True))
+    return Question(
+        title=f"Sign the readiness review of {environment(state.env)}?",
+        consequence="\n".join(f"{name:<10}{text}" for name, text in told),
+        evidence="When one of these changes, the signature no longer holds; the trail may grow.",
+        verb="Sign",
+        fields=tuple(fields),
+        grave=state.env == PRODUCTION,
+    )
+
+
+def _key(look: OrrLook) -> str:
+    if look.key is None:
+        return "made now: there is none yet"
+    return f"{look.key.kid[:16]}…, {'a file' if look.key.place == 'file' else look.key.place}"

@@ -26,7 +26,7 @@ class OrrDetail(Panel):
         told = _about_area(chosen, look) if chosen.state is None else details(chosen.state, look, state, self.room.zone)
         lines = [line for label, text in told for line in labelled(label, text, size.width)]
         title = chosen.state.item.title if chosen.state else look.review.areas[chosen.area]
-        more = "Enter shows all" if len(lines) >= size.height else chosen.name
+        more = "area" if chosen.state is None else "Enter shows all" if len(lines) >= size.height else ""
         return page([heading(title, more, size.width), *lines][: size.height])
 
 

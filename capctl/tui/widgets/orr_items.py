@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from capctl.tui.drawing import cell, heading, page, row
-from capctl.tui.orr import FILTERS, Row, asked_now, blocking, look_of, mark_of, rows_of, states_in
+from capctl.tui.orr import FILTERS, Row, asked_now, blocking, look_of, mark_of, next_step, rows_of, states_in
 from capctl.tui.state import ConsoleState
 from capctl.tui.widgets.panel import Panel
 from engine.ops.results.orr_look import OrrLook
@@ -32,7 +32,7 @@ SEVERITIES: Final = {
 
 
 class OrrItems(Panel, can_focus=True):
-    """A line for each area and each item; arrows choose one. Unchosen, the first that blocks is meant."""
+    """A line for each area and each item; arrows choose one. Unchosen, the one that leads on is meant."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "choose(-1)", "Choose the line above", id="orr.up"),
@@ -45,12 +45,12 @@ class OrrItems(Panel, can_focus=True):
         Binding("right", "choose_area(1)", "Go to the area below", id="orr.area_below"),
         Binding("n", "next_blocking", "Go to the next item that blocks", id="orr.next_blocking"),
         Binding("f", "filter", "Only what blocks, what is not met, what takes a person's word, all", id="orr.filter"),
-        Binding("escape", "follow", "Follow the first item that blocks", id="orr.follow"),
+        Binding("escape", "follow", "List everything, and follow what leads on", id="orr.follow"),
         Binding("enter", "open_chosen", "Show everything about the chosen item", id="orr.open"),
     ]
 
     chosen_name: reactive[str] = reactive("")
-    """The chosen item or area; empty follows the first item that blocks."""
+    """The chosen item or area; empty follows what leads on."""
     shown: reactive[str] = reactive(FILTERS[0])
     """Which items are listed."""
 
@@ -70,7 +70,7 @@ class OrrItems(Panel, can_focus=True):
         lines = [heading("Items", note or "f filters, Enter opens", size.width)]
         if not rows:
             return page([*lines, Content.styled(f"None is {self.shown}.", "$muted")])
-        place, asked = self._place(look, rows), asked_now(state)
+        place, asked = self._place(rows, state), asked_now(state)
         first = _first(place, len(rows), height)
         for number, each in enumerate(rows[first : first + height], start=first):
             drawn = _area(each, look) if each.state is None else _item(each.state, asked)
@@ -82,7 +82,7 @@ class OrrItems(Panel, can_focus=True):
         """The chosen line; None where there is none."""
         look = look_of(state)
         rows = rows_of(look, self.shown) if look else ()
-        return rows[self._place(look, rows)] if look and rows else None
+        return rows[self._place(rows, state)] if rows else None
 
     def watch_chosen_name(self) -> None:
         """Show what is chosen."""
@@ -96,7 +96,7 @@ class OrrItems(Panel, can_focus=True):
         """Choose another line."""
         look = look_of(self.room.state)
         if look and (rows := rows_of(look, self.shown)):
-            self.chosen_name = rows[max(0, min(self._place(look, rows) + lines, len(rows) - 1))].name
+            self.chosen_name = rows[max(0, min(self._place(rows, self.room.state) + lines, len(rows) - 1))].name
 
     def action_choose_area(self, areas: int) -> None:
         """Choose another area; upwards first the one that the chosen item is in."""
@@ -125,7 +125,7 @@ class OrrItems(Panel, can_focus=True):
         self.shown = FILTERS[(FILTERS.index(self.shown) + 1) % len(FILTERS)]
 
     def action_follow(self) -> None:
-        """List everything, and follow the first item that blocks."""
+        """List everything, and follow what leads on."""
         self.chosen_name, self.shown = "", FILTERS[0]
 
     def action_open_chosen(self) -> None:
@@ -136,9 +136,9 @@ class OrrItems(Panel, can_focus=True):
         """Choose the line that was clicked; a second click opens it."""
         look = look_of(self.room.state)
         rows = rows_of(look, self.shown) if look else ()
-        if look is None or event.y == 0 or not rows:
+        if event.y == 0 or not rows:
             return
-        here = self._place(look, rows)
+        here = self._place(rows, self.room.state)
         place = _first(here, len(rows), max(1, self.size.height - 1)) + event.y - 1
         if place == here and self.chosen_name:
             self.action_open_chosen()
@@ -155,11 +155,12 @@ class OrrItems(Panel, can_focus=True):
         event.stop()
         self.action_choose(-WHEEL)
 
-    def _place(self, look: OrrLook, rows: tuple[Row, ...]) -> int:
-        """Where the chosen line is; where it is not listed, the first one that blocks, else the first."""
-        first = next((each.item.id for each in blocking(look)), "")
+    def _place(self, rows: tuple[Row, ...], state: ConsoleState) -> int:
+        """Where the chosen line is; where it is not listed, what leads on, else the first one."""
+        step = next_step(state)
         names = [each.name for each in rows]
-        return next((names.index(name) for name in (self.chosen_name, first) if name in names), 0)
+        wanted = (self.chosen_name, *(step.items[:1] if step else ()))
+        return next((names.index(name) for name in wanted if name in names), min(1, len(rows) - 1))
 
     def _tell(self) -> None:
         self.show_state(self.room.state)
@@ -187,5 +188,6 @@ def _item(each: ItemState, asked: frozenset[str]) -> Content:
         cell(mark.word, 9, mark.tone),
         cell(severity, 5, tone if each.blocks or each.item.severity is not Severity.HIGH else "$muted"),
         cell(each.item.id, 23, "bold" if each.blocks else ""),
+        " ",
         Content.styled(each.finding.detail if unmet and each.finding else each.item.title, "$muted"),
     )

@@ -15,6 +15,8 @@ class SigningKey:
     kid: str
     place: str
     """Where its private half lies: `file`, `pkcs11`, ..."""
+    needs_passphrase: bool
+    """Whether somebody has to give its passphrase: it is encrypted, and none is configured."""
 
 
 @dataclass(frozen=True, slots=True)
