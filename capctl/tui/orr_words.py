@@ -36,6 +36,8 @@ SOON_S: Final = 24 * 3600.0
 """A signature that ends within a day may end within the evening."""
 
 _DIGEST: Final = re.compile(r"sha(?:3-)?256:([0-9a-f]{8})[0-9a-f]{56}")
+_CHANGE: Final = re.compile(r" (is .+ and was .+|has another IR)$")
+"""How the engine ends a sentence about something that is another one now."""
 
 
 def orr_headline(state: ConsoleState, zone: tzinfo | None) -> Headline:
@@ -55,8 +57,8 @@ def orr_headline(state: ConsoleState, zone: tzinfo | None) -> Headline:
     if look.review.signature.holds:
         return _signed(look, state, zone)
     if look.is_signed:
-        what = shortened("; ".join(look.review.signature.objections))
-        return Headline("INVALID", "■", "closed", f"The signature no longer holds: {what}", leads_on(look, state))
+        what = ", ".join(map(briefly, look.review.signature.objections))
+        return Headline("INVALID", "■", "closed", f"It no longer holds: {what}", leads_on(look, state))
     return _unsigned(look, state)
 
 
@@ -70,7 +72,7 @@ def leads_on(look: OrrLook, state: ConsoleState) -> str:
             number = unasked(look, state)
             return f"g asks {count(number)} probe{'' if number == 1 else 's'} that said nothing within a day."
         case "orr.check":
-            return f"{_reason(look)}Mend it, then g asks again; or w waives."
+            return f"Mend it, then g asks again; or w waives. {_reason(look)}"
         case "orr.attest":
             return f"g attests {step.items[0]}: your word and a file."
         case _:
@@ -92,6 +94,11 @@ def summary_line(state: ConsoleState) -> str:
 def shortened(text: str) -> str:
     """A text with the first eight digits of each digest in it, enough to compare by eye."""
     return _DIGEST.sub(r"\1…", text)
+
+
+def briefly(objection: str) -> str:
+    """What has changed, without from what to what: `the chart changed`."""
+    return _CHANGE.sub(" changed", shortened(objection))
 
 
 def end_of(until: datetime, now: datetime, zone: tzinfo | None) -> str:
@@ -166,7 +173,7 @@ def _working(run: Activity) -> Headline:
     if told is None:
         return Headline("ASKING", "…", "hold", "The probes run side by side", "What does not answer is unknown.")
     title = f"{count(told.done)} of {count(told.total or 0)} probes have answered"
-    return Headline("ASKING", "…", "hold", title, told.message)
+    return Headline("ASKING", "…", "hold", title, f"The last: {told.message}" if told.message else "")
 
 
 def _signed(look: OrrLook, state: ConsoleState, zone: tzinfo | None) -> Headline:
@@ -174,12 +181,10 @@ def _signed(look: OrrLook, state: ConsoleState, zone: tzinfo | None) -> Headline
     assert statement is not None, "a signature that holds has a statement"
     left_s = (statement.valid_until - state.now).total_seconds()
     number = unmet_below_high(look)
-    below = (
-        f"{count(number)} item{' is' if number == 1 else 's are'} not met, none of high severity. " if number else ""
-    )
+    below = f"; {count(number)} item{'' if number == 1 else 's'} below HIGH not met" if number else ""
     title = f"Signed until {end_of(statement.valid_until, state.now, zone)}"
-    detail = f"{below}s signs it anew for longer." if left_s < SOON_S else f"{below}7 goes on with the cutover."
-    return Headline("SIGNED", "○", "hold" if left_s < SOON_S else "open", title, detail)
+    leads = "s signs it anew" if left_s < SOON_S else "7 goes on with the cutover"
+    return Headline("SIGNED", "○", "hold" if left_s < SOON_S else "open", title, f"{leads}{below}.")
 
 
 def _unsigned(look: OrrLook, state: ConsoleState) -> Headline:
@@ -235,4 +240,4 @@ def _reason(look: OrrLook) -> str:
     if not reasons:
         return ""
     reason, number = reasons.most_common(1)[0]
-    return sentence(f"{reason} ({number} items). " if number > 1 else f"{reason}. ")
+    return sentence(f"{reason} ({number} items)." if number > 1 else f"{reason}.")

@@ -244,7 +244,11 @@ def _from_pem(pem: bytes, name: str, passphrase: bytes | None) -> Ed25519Private
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     if b"ENCRYPTED" in pem and passphrase is None:
-        raise Refused("trust.passphrase_missing", f"{name} is encrypted", "Give its passphrase.")
+        raise Refused(
+            "trust.passphrase_missing",
+            f"{name} is encrypted",
+            "Give its passphrase: key_passphrase_file, or the variable CAPCTL_KEY_PASSPHRASE.",
+        )
     try:
         key = load_pem_private_key(pem, passphrase)
     except TypeError:

@@ -24,10 +24,11 @@ from engine.errors import Unavailable
 from engine.ops import keyring, orr_look
 from engine.ops.catalogue import REGISTRY
 from engine.ops.results.orr import ShownReview
+from engine.ops.results.orr_look import OrrLook
 from engine.ops.run import run
 from engine.readiness.items import Attestation
 from engine.trust.keyfile import KeyPurpose
-from tests.tui import scenes
+from tests.tui import orr_scenes, scenes
 from tests.tui.conftest import Opened, text_of, toasts
 from tests.tui.trust_world import World, press, settled
 
@@ -98,6 +99,46 @@ async def type_in(pilot: Pilot[None], text: str) -> None:
     await press(pilot, "enter")
 
 
+STATES: dict[str, tuple[Callable[[], OrrLook], tuple[str, ...]]] = {
+    "nothing": (orr_scenes.nothing, ("·  NOT SIGNED", "49 items, 36 of them HIGH", "g asks 35 probes")),
+    "begun": (orr_scenes.begun, ("■  NOT SIGNED", "6 HIGH items not met", "g attests obs.dashboard", "33 of 49 met")),
+    "failing": (orr_scenes.failing, ("■  NOT SIGNED", "3 HIGH items not met", "g asks again; or w waives")),
+    "ready": (orr_scenes.ready, ("?  READY", "Nothing blocks", "g signs it, after a question")),
+    "signed": (orr_scenes.signed, ("○  SIGNED", "until 19 Mar 01:32 UTC, in 5 d 0 h", "10 items below HIGH not met")),
+    "ending": (orr_scenes.ending, ("○  SIGNED", "in 4 h 48 min", "s signs it anew")),
+    "invalid": (orr_scenes.invalid, ("■  INVALID", "the chart changed, the policy lksg.v1 changed", "g signs it")),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+@pytest.mark.parametrize("state", STATES)
+async def test_one_look_says_how_it_stands_and_what_leads_on(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, state: str, size: tuple[int, int]
+) -> None:
+    """In either size, without scrolling."""
+    moment, words = STATES[state]
+    orr_scenes.seen(monkeypatch, moment)
+    async with opened(scenes.hold, size=size) as (app, pilot):
+        await press(pilot, "4")
+        shown = "".join(text_of(app).split())  # a badge that has room spaces its letters, a long line is wrapped
+        assert [word for word in words if "".join(word.split()) not in shown] == []
+
+
+async def test_production_is_typed_before_the_passphrase(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is bound and both fields are seen in a small terminal; either one empty signs nothing."""
+    orr_scenes.seen(monkeypatch, orr_scenes.ready)
+    async with opened(scenes.hold, ctx=scenes.context(env="prod")) as (app, pilot):
+        await press(pilot, "4", "s")
+        shown = text_of(app)
+        for words in ("items", "Type prod to go on", "Passphrase of the key", "Esc  Cancel", "Enter  Sign"):
+            assert words in shown
+        await type_in(pilot, "prod")
+        await type_in(pilot, "")
+        assert isinstance(app.screen, ConfirmDialog)
+        await press(pilot, "escape")
+        assert app.state.activities == ()
+
+
 async def test_from_nothing_to_a_signature_with_one_key(opened: Open, world: World) -> None:
     """One key asks the probes; attests what takes a word; says what most failures have in common; at last it signs."""
     async with opened(scenes.hold, ctx=world.ctx) as (app, pilot):
@@ -118,7 +159,8 @@ async def test_from_nothing_to_a_signature_with_one_key(opened: Open, world: Wor
         assert "You give your word" in text_of(app)
         await press(pilot, "y")
         assert "2 HIGH items not met, infra.limits first" in text_of(app)
-        assert "There is no chart here (2 items). Mend it, then g asks" in text_of(app)
+        assert "Mend it, then g asks again; or w waives. There is no" in text_of(app)
+        assert "chart here (2 items)." in text_of(app)
         unblock(world)
         world.advance(app, 1)
         await settled(pilot)
@@ -206,7 +248,6 @@ async def test_what_has_changed_since_is_named(opened: Open, world: World, tmp_p
 
 async def test_a_waiver_takes_two_people(opened: Open, world: World) -> None:
     """One who agrees with themselves is refused; with a second person the item no longer blocks."""
-    checked(world)
     async with opened(scenes.hold, ctx=world.ctx) as (app, pilot):
         await press(pilot, "4", "home", "down", "w")
         assert isinstance(app.screen, FormDialog)

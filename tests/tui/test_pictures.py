@@ -20,9 +20,10 @@ from engine.clock import ManualClock
 from engine.context import Progress
 from engine.ops.results.cutover import CutoverLook
 from engine.ops.results.deploy_look import DeployLook
+from engine.ops.results.orr_look import OrrLook
 from engine.ops.results.pilot_look import PilotLook
 from engine.rollout.snapshot import ControlSnapshot
-from tests.tui import cutover_scenes, deploy_scenes, pilot_scenes, scenes
+from tests.tui import cutover_scenes, deploy_scenes, orr_scenes, pilot_scenes, scenes
 from tests.tui.trust_world import World, press
 
 Picture = Callable[..., bool]
@@ -276,6 +277,70 @@ def test_deploy_read_only(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch
 
     async def show(pilot: Pilot[None]) -> None:
         await press(pilot, "3")
+
+    app = scenes.room(scenes.hold, scenes.context(read_only=True, clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=show)
+
+
+ORR: dict[str, tuple[Callable[[], OrrLook], tuple[str, ...]]] = {
+    "nothing": (orr_scenes.nothing, ()),
+    "begun": (orr_scenes.begun, ()),
+    "failing": (orr_scenes.failing, ()),
+    "asking": (orr_scenes.failing, ()),
+    "ready": (orr_scenes.ready, ()),
+    "signed": (orr_scenes.signed, ()),
+    "ending": (orr_scenes.ending, ()),
+    "invalid": (orr_scenes.invalid, ()),
+    "sign": (orr_scenes.ready, ("s",)),
+    "attest": (orr_scenes.begun, ("a",)),
+    "waive": (orr_scenes.failing, ("w",)),
+    "item": (orr_scenes.begun, ("enter",)),
+    "blocking": (orr_scenes.begun, ("f",)),
+}
+"""A moment of the review, and the keys that are pressed on it."""
+ORR_COLOURS = dict.fromkeys(("begun", "signed", "invalid"), THEMES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("scene", "theme"), [(s, t) for s in ORR for t in ORR_COLOURS.get(s, ("dark",))])
+def test_orr_screen(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch, scene: str, theme: str, size: str) -> None:
+    """The ORR screen in one of its states, and what its keys lead to."""
+    moment, keys = ORR[scene]
+    orr_scenes.seen(monkeypatch, moment)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await press(pilot, "4")
+        if scene == "asking":
+            orr_scenes.carry_out(pilot.app, orr_scenes.ASKING)
+        await press(pilot, *keys)
+        for cursor in pilot.app.screen.query("Input"):
+            cursor.cursor_blink = False  # type: ignore[attr-defined]
+        await pilot.pause()
+
+    app = scenes.room(scenes.hold, scenes.context(theme=f"capctl-{theme}", clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=show)
+
+
+def test_orr_in_production(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is bound, the typed environment and the passphrase fit a small terminal."""
+    orr_scenes.seen(monkeypatch, orr_scenes.ready)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await press(pilot, "4", "s")
+        for cursor in pilot.app.screen.query("Input"):
+            cursor.cursor_blink = False  # type: ignore[attr-defined]
+        await pilot.pause()
+
+    app = scenes.room(scenes.hold, scenes.context(env="prod", clock=ManualClock(scenes.NOW)))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=show)
+
+
+def test_orr_read_only(snap_compare: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may only be looked at is dim on the key bar."""
+    orr_scenes.seen(monkeypatch, orr_scenes.begun)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await press(pilot, "4")
 
     app = scenes.room(scenes.hold, scenes.context(read_only=True, clock=ManualClock(scenes.NOW)))
     assert snap_compare(app, terminal_size=(80, 24), run_before=show)

@@ -53,7 +53,7 @@ class ConfirmDialog(Dialog[dict[str, str]]):
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="choices"):
                 yield Choice("Esc  Cancel", answer="no", focusable=True)
-                yield Choice(f"y  {asked.verb}", answer="yes", focusable=False)
+                yield Choice(f"{'Enter' if asked.fields else 'y'}  {asked.verb}", answer="yes", focusable=False)
 
     def on_mount(self) -> None:
         """Put the focus where Enter does no harm."""

@@ -272,7 +272,7 @@ def _about_signing(call: Call, look: OrrLook, state: ConsoleState, zone: tzinfo 
     return Question(
         title=f"Sign the readiness review of {environment(state.env)}?",
         consequence="\n".join(f"{name:<10}{text}" for name, text in told),
-        evidence="When one of these changes, the signature no longer holds; the trail may grow.",
+        evidence="When one of these changes it no longer holds; the trail may grow.",
         verb="Sign",
         fields=tuple(fields),
         grave=state.env == PRODUCTION,

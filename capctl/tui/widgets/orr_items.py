@@ -67,7 +67,7 @@ class OrrItems(Panel, can_focus=True):
             return page([heading("Items", "", size.width), Content.styled("—", "$muted")])
         rows, height = rows_of(look, self.shown), max(1, size.height - 1)
         note = "" if self.shown == FILTERS[0] else f"only: {self.shown}; f goes on"
-        lines = [heading("Items", note or "f filters, Enter opens", size.width)]
+        lines = [heading("Items", note or "n next that blocks, f filters, Enter opens", size.width)]
         if not rows:
             return page([*lines, Content.styled(f"None is {self.shown}.", "$muted")])
         place, asked = self._place(rows, state), asked_now(state)
