@@ -162,8 +162,7 @@ class OrrScreen(ConsoleScreen):
         if step.op_id == CHECK:
             self._check(step.items)
             return
-        if step.items:
-            self.query_one(OrrItems).chosen_name = step.items[0]
+        self.query_one(OrrItems).action_follow()
         self.room.action_run_operation(step.op_id)
 
     def action_check_chosen(self) -> None:
@@ -185,6 +184,7 @@ class OrrScreen(ConsoleScreen):
         state, look, chosen = self.room.state, look_of(self.room.state), self._chosen(self.room.state)
         if look is not None and chosen is not None and chosen.state is not None:
             told = list(details(chosen.state, look, state, self.room.zone))
+            told += [("hash", digest) for digest in chosen.state.evidence]
             self.room.push_screen(StepDialog(f"{chosen.name}: {chosen.state.item.title}", told))
 
     def _check(self, items: tuple[str, ...]) -> None:
