@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from engine.context import EngineContext
-from engine.errors import Conflict, EngineError, Held, InvalidInput, NotFound, Refused
+from engine.errors import Conflict, EngineError, Held, InvalidInput, NotFound, Refused, Unavailable
 from engine.ops.spec import Danger, Operation
 
 REFUSALS: Final = (InvalidInput, Refused, Held, NotFound, Conflict)
@@ -42,7 +42,8 @@ def run(op: Operation, ctx: EngineContext, /, *, dry_run: bool = False, **argume
     Raises:
         Held: The console is read-only and the operation would change something.
         EngineError: What the operation raises.
-        Unavailable: The registry cannot record the attempt; the operation was not begun.
+        Unavailable: The registry cannot record the attempt, so the operation was not begun; or its outcome, and then
+            the message says that it was carried out.
     """
     if op.danger is Danger.READ:
         return op.function(ctx, **arguments)
@@ -118,9 +119,21 @@ class _Attempt:
             raise
 
     def succeed(self, code: str = "") -> None:
-        """Record that it was done, unless the operation has; with a code where its answer was no."""
-        if not self._is_recorded("done"):
-            self._record("done", code)
+        """Record that it was done, unless the operation has; with a code where its answer was no.
+
+        Raises:
+            Unavailable: It was done, and that cannot be recorded.
+        """
+        try:
+            if not self._is_recorded("done"):
+                self._record("done", code)
+        except Unavailable as error:
+            # The registry speaks of its own change, the record, and would say that nothing was kept.
+            raise Unavailable(
+                "ops.outcome_not_recorded",
+                f"{self._op.id} was carried out, but the audit trail cannot tell its outcome: {error.message}",
+                "Look at what stands before doing it again (capctl status); the trail holds the intent.",
+            ) from error
 
     def fail(self, code: str, *, refused: bool = False) -> None:
         """Record why it was not done, unless it was, and only telling of it failed."""

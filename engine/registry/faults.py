@@ -55,7 +55,8 @@ def describe(error: sqlite3.Error, path: Path) -> EngineError:
             return Unavailable(
                 "registry.cannot_open",
                 f"{path.name} cannot be opened",
-                "Check that the file and its directory belong to you, and that files beside it (-wal, -shm) do too.",
+                "Check that the disk has room, and that the file, its directory and the files beside it (-wal, -shm) are"
+                " yours.",
             )
         case ["IOERR"]:
             return Unavailable(

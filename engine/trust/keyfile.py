@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,13 +169,15 @@ def remove_private_key(state_dir: Path, file: str) -> None:
     """
     try:
         (state_dir / "keys" / file).unlink()
-        _sync_directory(state_dir / "keys")
     except FileNotFoundError:
         return
     except OSError as error:
         raise Unavailable(
             "trust.key_not_removed", f"keys/{file} cannot be removed ({error.strerror})", "Remove it by hand."
         ) from error
+    # The file is gone for everybody. One that a loss of power brings back is found, listed and removed again.
+    with suppress(OSError):
+        _sync_directory(state_dir / "keys")
 
 
 def key_files(state_dir: Path) -> tuple[str, ...]:

@@ -132,6 +132,7 @@ class Rotations:
 
         Raises:
             Held: Evidence is missing, or it is the wrong phase.
+            Unavailable: The new key signs, and what the registry states could not all be signed again.
             What `prepare` raises.
         """
         standing = self.standing(purpose)
@@ -141,7 +142,10 @@ class Rotations:
             self._try_out(standing.ring, purpose)
             self._commit(changed, "keys.switch")
         if purpose is KeyPurpose.REGISTRY and not self._rehearsing:
-            self._sign_again()
+            try:
+                self._sign_again()
+            except Unavailable as error:
+                raise _not_signed_again(error) from error
 
     def decommission(self, purpose: KeyPurpose, until: datetime | None) -> None:
         """Set the end of the old key and destroy its private half. Taken again, it destroys what could not be reached.
@@ -291,6 +295,15 @@ def check_requirements(standing: Standing, step: Step) -> None:
             f"Not yet time for {step} of the {standing.purpose} key: {told}",
             f"See what is missing: capctl keys status --purpose {standing.purpose}.",
         )
+
+
+def _not_signed_again(error: Unavailable) -> Unavailable:
+    """The switch was made; the cause alone would say that nothing was."""
+    return Unavailable(
+        "keys.not_signed_again",
+        f"The new registry key signs, but not everything is signed again with it: {error.message}",
+        f"The old key is still accepted. Then take the step again: {_command(Step.SWITCH, KeyPurpose.REGISTRY)}.",
+    )
 
 
 def _command(step: Step, purpose: KeyPurpose) -> str:
