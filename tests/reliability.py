@@ -62,6 +62,14 @@ FIGURES: Final = (
         "tests/unit/recovery/test_restore.py::test_a_disk_that_fails_at_any_call_leaves_no_target_behind",
     ),
     Figure(
+        "Disk full or failing at each write of SQLite or of the program, in each action on the registry: nothing changed",
+        "tests/crash/test_write_faults.py::test_a_disk_that_refuses_any_write_changes_nothing",
+    ),
+    Figure(
+        "The kernel refuses every write beyond each size: a command is done, or says why not and succeeds later",
+        "tests/cli/test_full_disk.py::test_a_command_is_done_or_says_why_not",
+    ),
+    Figure(
         "Restore drills with a verifier process: every policy with equal ir_hash and ETag",
         "tests/unit/recovery/test_drill.py::test_twenty_drills_restore_every_policy",
     ),
@@ -143,8 +151,8 @@ in the slow suite of `.ci/run`, with fixed seeds.
 
 FOOT: Final = """
 What this does not show: kill -9 is not power loss (what is acknowledged has been through fsync, and no machine was
-unplugged); the disk's errors are injected at the system calls of this program, SQLite's own writes apart; restores into
-a Kubernetes namespace are tried as restores into an empty directory that a verifier process then serves."""
+unplugged); the disk's errors are injected at the calls of this program and of SQLite, none by a broken disk; a commit
+that fsync alone refused comes back whole where the process dies before its next write; restores into a Kubernetes namespace are tried as restores into an empty directory that a verifier process then serves."""
 
 if __name__ == "__main__":
     sys.exit(main())

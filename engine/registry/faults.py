@@ -55,8 +55,7 @@ def describe(error: sqlite3.Error, path: Path) -> EngineError:
             return Unavailable(
                 "registry.cannot_open",
                 f"{path.name} cannot be opened",
-                "Check that the disk has room, and that the file, its directory and the files beside it (-wal, -shm) are"
-                " yours.",
+                "Check that the disk has room, and that the file, its directory and its -wal and -shm are yours.",
             )
         case ["IOERR"]:
             return Unavailable(

@@ -30,10 +30,16 @@ CANTOPEN, FULL, IOERR = 14, 13, 10
 class Fault(Enum):
     """What is wrong with the disk, and how SQLite's adapter reports it, call by call; other calls succeed."""
 
-    FULL = errno.ENOSPC
+    FULL = errno.ENOSPC, True
     """From that write on nothing grows; half of that one still fits. What is there can be moved and removed."""
-    FAILING = errno.EIO
+    FAILING = errno.EIO, False
     """That one call fails."""
+    GONE = errno.EIO, True
+    """From that call on every one fails."""
+
+    def __init__(self, code: int, lasts: bool) -> None:
+        self.errno = code
+        self.lasts = lasts
 
     @property
     def codes(self) -> dict[str, int]:
@@ -79,7 +85,7 @@ class FailingDisk:
     def fails(self) -> bool:
         """Count a call; whether it is one that fails."""
         self.calls += 1
-        return self.has_failed if self.fault is Fault.FULL else self.calls == self.number
+        return self.has_failed if self.fault.lasts else self.calls == self.number
 
     def is_first(self) -> bool:
         """Whether the call that was just counted is the first that failed."""
@@ -109,7 +115,7 @@ class FailingDisk:
             if name == "write" and self.is_first():
                 descriptor, data = arguments
                 real(descriptor, data[: len(data) // 2])
-            raise OSError(self.fault.value, os.strerror(self.fault.value))
+            raise OSError(self.fault.errno, os.strerror(self.fault.errno))
 
         return call
 

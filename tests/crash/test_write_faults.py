@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,23 +18,27 @@ from typing import Any, Final, TypeAlias
 import pytest
 
 from capctl.cli.diagnostics import ExitCode, diagnose
-from engine.audit import AuditRecord, read_checkpoint
+from engine.audit import AuditRecord, read_checkpoint, verify_chain
 from engine.audit.verification import verify_trail
 from engine.bootstrap import open_context
+from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.demo.seed import DRIFTING_POLICY_ID, POLICY_ID, furnish
 from engine.errors import EngineError, Unavailable
 from engine.ops.catalogue import REGISTRY
 from engine.ops.run import run
+from engine.recovery import BackupMade, Trust, generate_identity, list_backups
+from engine.registry import SqliteStore
 from engine.settings import Settings
 from engine.trust import rotating
 from engine.trust.checkpoint_file import CheckpointFile
-from engine.trust.custody import custody_of
+from engine.trust.custody import custody_of, open_signer
 from engine.trust.dsse import signed_by
 from engine.trust.keyfile import KeyPurpose
 from engine.trust.notes import open_note
 from tests.crash.failing_disk import FailingDisk, Fault, intercepted
 from tests.crash.test_rotation import check_told
+from tests.samples.stored import AT, make_event
 
 pytestmark = pytest.mark.crash
 
@@ -218,9 +223,14 @@ def check_repeatable(action: Action, ctx: EngineContext, after: Facts) -> None:
     assert facts_of(state_dir) == after | {"done": after["done"] + [operation] * is_told}
 
 
+CASES: Final = [
+    *((name, fault) for name in ACTIONS for fault in (Fault.FULL, Fault.FAILING)),
+    *((name, Fault.GONE) for name in ("policy", "decommission")),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize(("name", "fault"), CASES)
 def test_a_disk_that_refuses_any_write_changes_nothing(
     name: str,
     fault: Fault,
@@ -233,3 +243,139 @@ def test_a_disk_that_refuses_any_write_changes_nothing(
     Path("watched.txt").write_text("".join(f"sha3-256:{number:064x}\n" for number in range(500)))
     tried = sweep(ACTIONS[name], fault, tmp_path / "disk")
     record_property("tried", f"{tried} writes")
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_record_that_was_acknowledged_is_kept_and_no_other(
+    fault: Fault, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """One after the other, by a process that goes on whatever the disk does."""
+    for number in range(1, MOST_WRITES):
+        disk, acknowledged = FailingDisk(fault, number), list[str]()
+        (tmp_path / str(number)).mkdir()
+        with closing(SqliteStore(tmp_path / str(number) / "store", ManualClock())) as store:
+            with disk.in_place():
+                for name in map(str, range(8)):
+                    with suppress(Unavailable):
+                        store.append_audit(replace(make_event(), object=name), at=AT)
+                        acknowledged.append(name)
+            left_by_the_dead(tmp_path / str(number), tmp_path / f"{number}.dead")
+        kept, left = (recorded(tmp_path / folder / "store") for folder in (str(number), f"{number}.dead"))
+        assert kept == acknowledged
+        # A commit that only fsync refused lies in the log whole; a process that lives on writes over it.
+        assert left in (acknowledged, [*acknowledged, str(len(acknowledged))])
+        if not disk.has_failed:
+            assert len(acknowledged) == 8
+            break
+    record_property("tried", f"{number - 1} writes")
+
+
+def recorded(path: Path) -> list[str]:
+    """What a registry's trail is about, oldest first."""
+    with closing(SqliteStore(path, ManualClock())) as store:
+        assert list(verify_chain(store.audit_lines(), head=store.audit_head())) == []
+        return [record.event.object for record in reversed(store.audit_tail(limit=store.audit_head().seq))]
+
+
+UNDONE: Final = (Fault.FULL, Fault.FAILING)
+"""What is under its name and turns out not to be on disk is taken back, which a disk that is gone does not do."""
+
+
+@dataclass(frozen=True)
+class Safe:
+    """An environment and where its backups go."""
+
+    home: Path
+    recipient: str
+
+    def enter(self) -> EngineContext:
+        """The environment, which no failed backup may change."""
+        return enter(self.home / "state")
+
+    def back_up(self, ctx: EngineContext) -> BackupMade:
+        """Make a backup, as an operator does."""
+        made: BackupMade = run(
+            REGISTRY["backup.create"], ctx, to=str(self.home / "backups"), recipient=[self.recipient]
+        )
+        return made
+
+    def restore(self, ctx: EngineContext, archive: Path) -> None:
+        """Restore one."""
+        into, identity = str(self.home / "place" / "restored"), str(self.home / "identity")
+        run(REGISTRY["restore.run"], ctx, archive=str(archive), into=into, identity=identity)
+
+
+@pytest.fixture
+def safe(tmp_path: Path) -> Safe:
+    with enter(tmp_path / "state") as ctx:
+        furnish(ctx)
+        open_signer(ctx, KeyPurpose.BACKUP)
+    for name in ("backups", "place"):
+        (tmp_path / name).mkdir()
+    return Safe(tmp_path, generate_identity(tmp_path / "identity"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", UNDONE)
+def test_a_backup_is_there_and_sound_or_it_is_not_there(
+    fault: Fault, safe: Safe, record_property: Callable[[str, object], None]
+) -> None:
+    for number in range(1, MOST_WRITES):
+        disk, error = FailingDisk(fault, number), None
+        with safe.enter() as ctx:
+            with disk.in_place():
+                try:
+                    safe.back_up(ctx)
+                except EngineError as raised:
+                    error = raised
+                    check_said(error, safe.home)
+            trust = Trust(kids=frozenset({open_signer(ctx, KeyPurpose.BACKUP).public_key.kid}))
+        made = list((safe.home / "backups").glob("capctl-*"))
+        complete = [found for found in list_backups(safe.home / "backups", trust) if found.state == "complete"]
+        is_made = error is None or error.code == "ops.outcome_not_recorded"
+        assert (len(made), len(complete)) == ((2, 1) if is_made else (0, 0))
+        for path in made:
+            path.unlink()
+        if not disk.has_failed:
+            break
+    assert error is None
+    check_nothing_left(safe, "state", "backups")
+    facts = facts_of(safe.home / "state")
+    assert facts["done"].count("backup.create") < number
+    record_property("tried", f"{number - 1} writes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", UNDONE)
+def test_a_restored_registry_is_there_whole_or_not_at_all(
+    fault: Fault, safe: Safe, record_property: Callable[[str, object], None]
+) -> None:
+    target = safe.home / "place" / "restored"
+    with safe.enter() as ctx:
+        archive = safe.back_up(ctx).archive
+        policies = facts_of(safe.home / "state")["policies"]
+        for number in range(1, MOST_WRITES):
+            disk, error = FailingDisk(fault, number), None
+            with disk.in_place():
+                try:
+                    safe.restore(ctx, archive)
+                except EngineError as raised:
+                    error = raised
+                    check_said(error, safe.home)
+            assert target.exists() == (error is None)
+            if error is None:
+                with enter(target, read_only=True) as restored:
+                    assert {entry.policy_id: entry.ir_hash for entry in restored.store.policies()} == policies
+                    check_trail(restored)
+                shutil.rmtree(target)
+            if not disk.has_failed:
+                break
+    assert error is None
+    check_nothing_left(safe, "place")
+    record_property("tried", f"{number - 1} writes")
+
+
+def check_nothing_left(safe: Safe, *folders: str) -> None:
+    """Whatever a disk kept from being removed, the next that comes there removes."""
+    hidden = [path for folder in folders for path in (safe.home / folder).glob(".*")]
+    assert hidden == []
