@@ -62,7 +62,7 @@ FIGURES: Final = (
         "tests/unit/recovery/test_restore.py::test_a_disk_that_fails_at_any_call_leaves_no_target_behind",
     ),
     Figure(
-        "Disk full or failing at each write of SQLite or of the program, in each action on the registry: nothing changed",
+        "Disk full or failing at each write of SQLite or of the program, in each action on the registry: nothing lost",
         "tests/crash/test_write_faults.py::test_a_disk_that_refuses_any_write_changes_nothing",
     ),
     Figure(
@@ -152,7 +152,8 @@ in the slow suite of `.ci/run`, with fixed seeds.
 FOOT: Final = """
 What this does not show: kill -9 is not power loss (what is acknowledged has been through fsync, and no machine was
 unplugged); the disk's errors are injected at the calls of this program and of SQLite, none by a broken disk; a commit
-that fsync alone refused comes back whole where the process dies before its next write; restores into a Kubernetes namespace are tried as restores into an empty directory that a verifier process then serves."""
+that fsync alone refused comes back, whole, where the process dies before its next write; restores into a Kubernetes
+namespace are tried as restores into an empty directory that a verifier process then serves."""
 
 if __name__ == "__main__":
     sys.exit(main())
