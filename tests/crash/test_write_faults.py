@@ -242,7 +242,7 @@ def test_a_disk_that_refuses_any_write_changes_nothing(
     monkeypatch.setattr(rotating, "BATCH", 2)  # so that there is something between the first and the last signature
     Path("watched.txt").write_text("".join(f"sha3-256:{number:064x}\n" for number in range(500)))
     tried = sweep(ACTIONS[name], fault, tmp_path / "disk")
-    record_property("tried", f"{tried} writes")
+    record_property("tried", f"{name} {tried} writes")
 
 
 @pytest.mark.parametrize("fault", Fault)
