@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from botocore.client import BaseClient
@@ -60,6 +61,14 @@ class SoftKms:
                 stubber.add_response(method, answered, params)
 
         client.meta.events.register("provide-client-params.kms.*", answer)
+        call, lock = client._make_api_call, Lock()
+
+        def call_alone(*args: Any) -> Any:
+            # The Stubber has one queue of answers: threads would take each other's.
+            with lock:
+                return call(*args)
+
+        client._make_api_call = call_alone
 
     def reset(self) -> None:
         """Forget every key, and answer everything."""
