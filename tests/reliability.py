@@ -38,8 +38,12 @@ FIGURES: Final = (
         "tests/crash/test_recovery.py::test_restores_killed_at_500_moments",
     ),
     Figure(
-        "Rotation and re-signing killed at random points: nothing acknowledged lost or duplicated",
+        "Rotation killed at random points: nothing acknowledged lost or duplicated",
         "tests/crash/test_rotation.py::test_a_rotation_that_is_killed_five_hundred_times_loses_nothing",
+    ),
+    Figure(
+        "Signing the registry again killed at random points: no policy unsigned, lost or signed by halves",
+        "tests/crash/test_rotation.py::test_signing_again_that_is_killed_five_hundred_times_loses_nothing",
     ),
     Figure(
         "Changed archives: none is restored, no file outside the hidden folder",
@@ -86,8 +90,92 @@ FIGURES: Final = (
         "tests/unit/verifier/test_key_rotation.py::test_verify_rejects_old_after_decommission",
     ),
     Figure(
+        "A whole rotation under traffic: no verification failed, no old key accepted after its end",
+        "tests/unit/recovery/test_rotation_drill.py::test_a_drill_rotates_a_copy_under_traffic_and_nobody_notices",
+    ),
+    Figure(
         "Every one-line change of a 1,000-line audit trail is found and located",
         "tests/unit/audit/test_verification.py::test_every_line_is_found",
+    ),
+    Figure(
+        "Published Ed25519 signatures (Wycheproof): those that are valid are accepted, the others refused",
+        "tests/unit/trust/test_vectors.py::test_wycheproof_ed25519",
+    ),
+    Figure(
+        "The same in a PKCS#11 token (SoftHSM)",
+        "tests/contract/signers/test_pkcs11.py::test_the_token_accepts_what_wycheproof_calls_valid_and_nothing_else",
+    ),
+    Figure(
+        "The same in OpenBao",
+        "tests/contract/signers/test_vault.py::test_vault_accepts_what_wycheproof_calls_valid_and_nothing_else",
+    ),
+    Figure(
+        "Published Ed25519 signatures (the reference): made bit for bit by keys in files",
+        "tests/unit/trust/test_vectors.py::test_reference_signatures",
+    ),
+    Figure(
+        "The same by keys in a PKCS#11 token (SoftHSM)",
+        "tests/contract/signers/test_pkcs11.py::test_all_reference_signatures",
+    ),
+    Figure(
+        "The same by keys in OpenBao",
+        "tests/contract/signers/test_vault.py::test_all_reference_signatures",
+    ),
+    Figure(
+        "The same over the requests and answers of AWS KMS, by its own model; it signs nothing empty",
+        "tests/contract/signers/test_awskms.py::test_all_reference_signatures_come_back_as_they_were_made",
+    ),
+    Figure(
+        "Published ES256 signatures (Wycheproof): as published",
+        "tests/unit/trust/test_vectors.py::test_wycheproof_ecdsa_p256",
+    ),
+    Figure(
+        "Published JWS (RFC 7520, 7797, 8037): read in the granted algorithm and form only",
+        "tests/unit/trust/test_vectors.py::test_published_jws_are_accepted_by_algorithm_and_form_only",
+    ),
+    Figure(
+        "Published Merkle trees (RFC 6962): roots",
+        "tests/unit/audit/test_merkle.py::test_published_roots",
+    ),
+    Figure(
+        "Published proofs of inclusion: as published",
+        "tests/unit/audit/test_merkle.py::test_published_inclusion_proofs",
+    ),
+    Figure(
+        "Published proofs of consistency: as published",
+        "tests/unit/audit/test_merkle.py::test_published_consistency_proofs",
+    ),
+    Figure(
+        "Published SHA3-256 hashes (NIST): short messages",
+        "tests/unit/test_ids.py::test_published_short_messages",
+    ),
+    Figure(
+        "Published SHA3-256 hashes (NIST): Monte Carlo chain",
+        "tests/unit/test_ids.py::test_published_monte_carlo_chain",
+    ),
+    Figure(
+        "Published canonical JSON (RFC 8785): documents byte for byte",
+        "tests/unit/test_canonical.py::test_published_documents",
+    ),
+    Figure(
+        "Published canonical JSON (RFC 8785): numbers",
+        "tests/unit/test_canonical.py::test_published_numbers",
+    ),
+    Figure(
+        "Published texts that are no JSON (JSONTestSuite): refused",
+        "tests/unit/test_canonical.py::test_invalid_json_is_refused",
+    ),
+    Figure(
+        "Published texts that are JSON: read",
+        "tests/unit/test_canonical.py::test_valid_json_is_read_as_every_reader_reads_it",
+    ),
+    Figure(
+        "Secrets and personal data planted before every command, in text and JSON: none comes back",
+        "tests/cli/test_planted.py::test_nothing_planted_comes_back_from_any_command",
+    ),
+    Figure(
+        "The same where commands succeed: none in the trail, checkpoints, reports and backups",
+        "tests/cli/test_planted.py::test_nothing_planted_leaves_in_the_trail_a_report_or_a_backup",
     ),
 )
 

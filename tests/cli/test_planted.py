@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -215,7 +215,9 @@ def leaks(text: str, planted: tuple[str, ...] = NEVER) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "yaml", "txt"])
-def test_nothing_planted_comes_back_from_any_command(cli: Cli, home: Path, server: str, kind: str) -> None:
+def test_nothing_planted_comes_back_from_any_command(
+    cli: Cli, home: Path, server: str, kind: str, record_property: Callable[[str, object], None]
+) -> None:
     """Every command, in text and JSON, with the wrong file in the place of the right one, and a server that talks."""
     file = wrong_file(home, kind)
     assert cli("policy", "publish", "lksg.v1").code == 0
@@ -230,9 +232,12 @@ def test_nothing_planted_comes_back_from_any_command(cli: Cli, home: Path, serve
             if values := leaks(said):
                 found[f"{op_id} {output}"] = (values[:3], len(values))
     assert found == {}
+    record_property("tried", f"{len(NEVER)} values, {len(COMMANDS)} commands twice, {kind}")
 
 
-def test_nothing_planted_leaves_in_the_trail_a_report_or_a_backup(cli: Cli, home: Path) -> None:
+def test_nothing_planted_leaves_in_the_trail_a_report_or_a_backup(
+    cli: Cli, home: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Commands that succeed: what they hand to others names neither people nor reasons nor folders."""
     assert cli("policy", "publish", "lksg.v1").code == 0
     assert cli("rollout", "start", "--reason", REASON).code == 0
@@ -256,3 +261,4 @@ def test_nothing_planted_leaves_in_the_trail_a_report_or_a_backup(cli: Cli, home
     secret = identity.read_text("utf-8").split()[-1]
     found = {name: leaks(text, (*NEVER_KEPT, secret)) for name, text in handed_out.items()}
     assert {name: values for name, values in found.items() if values} == {}
+    record_property("tried", f"{len(NEVER_KEPT)} values, {len(handed_out)} documents")

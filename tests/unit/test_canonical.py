@@ -100,7 +100,7 @@ def test_published_documents(name):
 
 
 @needs_vectors
-def test_published_numbers():
+def test_published_numbers(record_property: Callable[[str, object], None]) -> None:
     """Ten thousand doubles are written as ECMAScript writes them."""
     lines = (VECTORS / "jcs" / "es6-numbers-10000.txt").read_text().split()
     assert len(lines) == 10_000
@@ -108,6 +108,7 @@ def test_published_numbers():
         bits, _, expected = line.partition(",")
         [number] = struct.unpack(">d", bytes.fromhex(bits.zfill(16)))
         assert canonical_json(number) == expected.encode()
+    record_property("tried", f"{len(lines):,} numbers")
 
 
 def _parsing_cases(prefix: str) -> list[Path]:
@@ -118,7 +119,7 @@ REFUSED_ON_PURPOSE = {"y_object_duplicated_key.json", "y_object_duplicated_key_a
 
 
 @needs_vectors
-def test_valid_json_is_read_as_every_reader_reads_it():
+def test_valid_json_is_read_as_every_reader_reads_it(record_property: Callable[[str, object], None]) -> None:
     """What JSON allows is read; only keys that stand twice are refused beyond the letter of the RFC."""
     cases = _parsing_cases("y")
     assert len(cases) == 95
@@ -128,16 +129,18 @@ def test_valid_json_is_read_as_every_reader_reads_it():
                 strict_json(path.read_bytes())
         else:
             assert strict_json(path.read_bytes()) == json.loads(path.read_bytes()), path.name
+    record_property("tried", f"{len(cases)} texts, {len(REFUSED_ON_PURPOSE)} of them refused on purpose")
 
 
 @needs_vectors
-def test_invalid_json_is_refused():
+def test_invalid_json_is_refused(record_property: Callable[[str, object], None]) -> None:
     """What JSON forbids is an error with a code, never a traceback."""
     cases = _parsing_cases("n")
     assert len(cases) == 188
     for path in cases:
         with pytest.raises(InvalidInput):
             strict_json(path.read_bytes())
+    record_property("tried", f"{len(cases)} texts")
 
 
 @needs_vectors

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-FILE = Path(__file__).parents[4] / "shared" / "vectors" / "ed25519-ref" / "sign.input.gz"
+VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
+REFERENCE = "ed25519-ref/sign.input.gz"
+WYCHEPROOF = "wycheproof-ed25519/ed25519_test.json"
 
 RFC_8032 = [
     "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
@@ -40,8 +43,39 @@ def taken_apart(line: str) -> Published:
 
 def all_published() -> list[str]:
     """The lines of the reference implementation's own file."""
-    if not FILE.exists():
-        pytest.skip("published vectors are not at hand: ../shared/vectors/ed25519-ref/sign.input.gz")
-    lines = gzip.decompress(FILE.read_bytes()).decode().splitlines()
+    lines = gzip.decompress(_at_hand(REFERENCE).read_bytes()).decode().splitlines()
     assert len(lines) == 1024
     return lines
+
+
+class Judged(NamedTuple):
+    """A signature, and whether it is one."""
+
+    number: int
+    public: bytes
+    message: bytes
+    signature: bytes
+    is_valid: bool
+
+
+def all_judged() -> list[Judged]:
+    """Project Wycheproof's: the valid ones, and those that careless libraries take for valid."""
+    document = json.loads(_at_hand(WYCHEPROOF).read_bytes())
+    cases = [
+        Judged(
+            case["tcId"],
+            bytes.fromhex(group["publicKey"]["pk"]),
+            *(bytes.fromhex(case[name]) for name in ("msg", "sig")),
+            is_valid=case["result"] == "valid",
+        )
+        for group in document["testGroups"]
+        for case in group["tests"]
+    ]
+    assert len(cases) == 151
+    return cases
+
+
+def _at_hand(name: str) -> Path:
+    if not (VECTORS / name).exists():
+        pytest.skip(f"published vectors are not at hand: ../shared/vectors/{name}")
+    return VECTORS / name

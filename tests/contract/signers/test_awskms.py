@@ -12,6 +12,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ReadTimeoutError
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.errors import EngineError, InvalidInput, NotFound, Refused, Unavailable
@@ -20,6 +21,7 @@ from engine.trust.backends.awskms import MAX_MESSAGE_BYTES, SIGNABLE, AwsKmsBack
 from engine.trust.challenge import challenge
 from engine.trust.keyfile import KeyPurpose
 from engine.trust.signing import STATED, ResultSigner
+from tests.contract.signers.published import all_published, taken_apart
 from tests.contract.signers.soft_kms import SoftKms
 from tests.contract.signers.wire import answering
 
@@ -284,6 +286,24 @@ class TestFailures:
         assert code_of(lambda: AwsKmsBackend(nowhere, environ={}).client, InvalidInput) == "keys.aws_no_region"
         client = AwsKmsBackend(nowhere, environ={variable: "eu-west-1"}).client
         assert client.meta.region_name == "eu-west-1"
+
+
+@pytest.mark.slow
+def test_all_reference_signatures_come_back_as_they_were_made(
+    backend: AwsKmsBackend, kms: SoftKms, record_property: Callable[[str, object], None]
+) -> None:
+    """On the way there and back, by the service's own model, no message and no signature changes.
+
+    All but that of an empty message, which KMS does not sign.
+    """
+    lines = [published for published in map(taken_apart, all_published()) if published.message]
+    ref, _ = backend.make(RESPONSE)
+    [key] = kms.keys.values()
+    for published in lines:
+        key.private = Ed25519PrivateKey.from_private_bytes(published.seed)
+        signer = backend.open(ref)
+        assert (signer.public_key.raw, signer.sign(published.message)) == (published.public, published.signature)
+    record_property("tried", f"{len(lines):,} signatures")
 
 
 class TestEmulator:

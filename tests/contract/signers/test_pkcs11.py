@@ -26,7 +26,7 @@ from engine.trust.backends.pkcs11 import Pkcs11Backend
 from engine.trust.backends.pkcs11_token import PIN_VARIABLE, Token
 from engine.trust.backends.pkcs11_tries import FILE_NAME
 from engine.trust.keyfile import KeyPurpose
-from tests.contract.signers.published import RFC_8032, Published, all_published, taken_apart
+from tests.contract.signers.published import RFC_8032, Published, all_judged, all_published, taken_apart
 from tests.contract.signers.soft_token import MODULE, PIN, SoftTokens
 
 RESPONSE = KeyPurpose.RESPONSE
@@ -510,21 +510,39 @@ class TestVectors:
         self.signs_as_published(settings, backend, inside, RFC_8032)
 
     @pytest.mark.slow
-    def test_all_reference_signatures(self, settings: Settings, backend: Pkcs11Backend, inside: Inside) -> None:
-        self.signs_as_published(settings, backend, inside, all_published())
+    def test_all_reference_signatures(
+        self,
+        settings: Settings,
+        backend: Pkcs11Backend,
+        inside: Inside,
+        record_property: Callable[[str, object], None],
+    ) -> None:
+        lines = all_published()
+        self.signs_as_published(settings, backend, inside, lines)
+        record_property("tried", f"{len(lines):,} signatures")
+
+    def test_the_token_accepts_what_wycheproof_calls_valid_and_nothing_else(
+        self, inside: Inside, record_property: Callable[[str, object], None]
+    ) -> None:
+        """It and whoever checks its signatures mean the same by one."""
+        cases, wrong = all_judged(), list[int]()
+
+        def judge(session: pkcs11.Session) -> None:
+            for case in cases:
+                key = session.create_object(public_half(case.public, token=False))
+                if key.verify(case.message, case.signature, mechanism=Mechanism.EDDSA) is not case.is_valid:
+                    wrong.append(case.number)
+
+        inside(judge)
+        assert wrong == []
+        record_property("tried", f"{len(cases)} signatures")
 
 
 def bring(session: pkcs11.Session, published: Published) -> None:
     """Put a published key into the token."""
-    common = {
-        Attribute.KEY_TYPE: KeyType.EC_EDWARDS,
-        Attribute.EC_PARAMS: bytes.fromhex("06032b6570"),
-        Attribute.LABEL: LABEL,
-        Attribute.TOKEN: True,
-    }
     session.create_object(
         {
-            **common,
+            **both_halves(token=True),
             Attribute.CLASS: ObjectClass.PRIVATE_KEY,
             Attribute.VALUE: published.seed,
             Attribute.SENSITIVE: True,
@@ -532,5 +550,23 @@ def bring(session: pkcs11.Session, published: Published) -> None:
             Attribute.SIGN: True,
         }
     )
-    point = b"\x04\x20" + published.public
-    session.create_object({**common, Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.EC_POINT: point})
+    session.create_object(public_half(published.public, token=True))
+
+
+def public_half(raw: bytes, *, token: bool) -> dict[Attribute, Any]:
+    """The public half of a published key; not kept in the token, it ends with the session."""
+    return {
+        **both_halves(token=token),
+        Attribute.CLASS: ObjectClass.PUBLIC_KEY,
+        Attribute.EC_POINT: b"\x04\x20" + raw,
+        Attribute.VERIFY: True,
+    }
+
+
+def both_halves(*, token: bool) -> dict[Attribute, Any]:
+    return {
+        Attribute.KEY_TYPE: KeyType.EC_EDWARDS,
+        Attribute.EC_PARAMS: bytes.fromhex("06032b6570"),
+        Attribute.LABEL: LABEL,
+        Attribute.TOKEN: token,
+    }

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from engine.errors import Conflict, EngineError, InvalidInput, NotFound, Refused, Unavailable
 from engine.settings import Settings
@@ -19,7 +19,7 @@ from engine.trust.backends.vault import VaultBackend
 from engine.trust.backends.vault_token import VARIABLE
 from engine.trust.challenge import challenge
 from engine.trust.keyfile import KeyPurpose
-from tests.contract.signers.published import RFC_8032, all_published, taken_apart
+from tests.contract.signers.published import RFC_8032, all_judged, all_published, taken_apart
 from tests.contract.signers.vault_server import VaultServer, documented_policy, free_ports
 from tests.contract.signers.wire import answering, relay
 
@@ -347,5 +347,21 @@ class TestVectors:
         self.signs_as_published(vault_server, administered, RFC_8032)
 
     @pytest.mark.slow
-    def test_all_reference_signatures(self, vault_server: VaultServer, administered: VaultBackend) -> None:
-        self.signs_as_published(vault_server, administered, all_published())
+    def test_all_reference_signatures(
+        self, vault_server: VaultServer, administered: VaultBackend, record_property: Callable[[str, object], None]
+    ) -> None:
+        lines = all_published()
+        self.signs_as_published(vault_server, administered, lines)
+        record_property("tried", f"{len(lines):,} signatures")
+
+    def test_vault_accepts_what_wycheproof_calls_valid_and_nothing_else(
+        self, vault_server: VaultServer, record_property: Callable[[str, object], None]
+    ) -> None:
+        """It and whoever checks its signatures mean the same by one."""
+        cases = all_judged()
+        names = {raw: f"wycheproof-{number}" for number, raw in enumerate({case.public for case in cases})}
+        for raw, name in names.items():
+            vault_server.import_public_key(name, Ed25519PublicKey.from_public_bytes(raw))
+        accepted = {c.number for c in cases if vault_server.accepts(names[c.public], c.message, c.signature)}
+        assert accepted == {case.number for case in cases if case.is_valid}
+        record_property("tried", f"{len(cases)} signatures")

@@ -25,12 +25,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, keywrap
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_public_key,
 )
 
@@ -159,6 +160,20 @@ class VaultServer:
             f"transit/keys/{name}/import",
             {"type": "ed25519", "ciphertext": ciphertext, "hash_function": "SHA256"},
         )
+
+    def import_public_key(self, name: str, key: Ed25519PublicKey) -> None:
+        """Put a public key there, with which it can check signatures and make none."""
+        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        self.ask("POST", f"transit/keys/{name}/import", {"type": "ed25519", "public_key": pem})
+
+    def accepts(self, name: str, message: bytes, signature: bytes) -> bool:
+        """Whether it says that a signature is one of a key's; a refusal to look at it is a no."""
+        asked = {
+            "input": base64.b64encode(message).decode(),
+            "signature": f"vault:v1:{base64.b64encode(signature).decode()}",
+        }
+        answer = self.ask("POST", f"transit/verify/{name}", asked, check=False)
+        return bool(answer.get("data", {}).get("valid", False))
 
     @cached_property
     def _wrapping_key(self) -> RSAPublicKey:

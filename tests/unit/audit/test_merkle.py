@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,16 @@ def grown(leaves: list[bytes]) -> CompactRange:
 
 
 @needs_vectors
-def test_published_roots() -> None:
+def test_published_roots(record_property: Callable[[str, object], None]) -> None:
     reference = json.loads((VECTORS / "reference-roots.json").read_bytes())
     leaves = [leaf_hash(bytes.fromhex(data)) for data in reference["leaf_inputs_hex"]]
     roots = [bytes.fromhex(root) for root in reference["root_hashes_hex_by_size_from_0"]]
     assert [grown(leaves[:size]).root() for size in range(len(roots))] == roots
+    record_property("tried", f"{len(roots)} roots")
 
 
 @needs_vectors
-def test_published_inclusion_proofs() -> None:
+def test_published_inclusion_proofs(record_property: Callable[[str, object], None]) -> None:
     """Each of the 98 is accepted or refused as published."""
     cases = vectors("inclusion")
     assert len(cases) == 98
@@ -54,10 +56,11 @@ def test_published_inclusion_proofs() -> None:
         [leaf, root] = decode([case["leafHash"], case["root"]])
         accepted = verify_inclusion(leaf, case["leafIdx"], case["treeSize"], decode(case["proof"]), root)
         assert accepted is not case["wantErr"], case["desc"]
+    record_property("tried", f"{len(cases)} proofs")
 
 
 @needs_vectors
-def test_published_consistency_proofs() -> None:
+def test_published_consistency_proofs(record_property: Callable[[str, object], None]) -> None:
     """97 of the 98; the last one calls 12 bytes a root, which is refused here on purpose."""
     cases = vectors("consistency")
     assert len(cases) == 98
@@ -68,6 +71,7 @@ def test_published_consistency_proofs() -> None:
         if accepted is case["wantErr"]:
             otherwise.append((len(old_root), len(root), accepted))
     assert otherwise == [(12, 12, False)]
+    record_property("tried", f"{len(cases) - len(otherwise)} proofs, and {len(otherwise)} of no hash refused")
 
 
 lines = st.lists(st.binary(max_size=8), min_size=1, max_size=70, unique=True)

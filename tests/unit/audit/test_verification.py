@@ -105,10 +105,11 @@ def test_one_line_is_found(manipulate: Manipulation, at: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("manipulate", MANIPULATIONS)
-def test_every_line_is_found(manipulate: Manipulation) -> None:
+def test_every_line_is_found(manipulate: Manipulation, record_property: Callable[[str, object], None]) -> None:
     """Each of the thousand lines deleted, swapped, edited, doubled with a change, and cut off."""
     for at in range(LENGTH):
         check_found(manipulate, at)
+    record_property("tried", f"{LENGTH:,} {manipulate.__name__}")
 
 
 def test_an_untouched_trail_is_intact() -> None:

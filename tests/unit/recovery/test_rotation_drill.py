@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import cycle
@@ -49,7 +49,9 @@ def files_of(ctx: EngineContext) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_drill_rotates_a_copy_under_traffic_and_nobody_notices(live: EngineContext) -> None:
+def test_a_drill_rotates_a_copy_under_traffic_and_nobody_notices(
+    live: EngineContext, record_property: Callable[[str, object], None]
+) -> None:
     """Both keys signed, no verification failed, the old key ended when it was said to, the original did not change."""
     told: list[Progress] = []
     live.emit = told.append
@@ -68,6 +70,10 @@ def test_a_drill_rotates_a_copy_under_traffic_and_nobody_notices(live: EngineCon
     assert [path.name for path in live.settings.state_dir.iterdir() if ".drill" in path.name] == []
     actions = [read_record(line).event.action for line in live.store.audit_lines_back()]
     assert not any(action.startswith("keys.") and action != "keys.init" for action in actions)
+    counted = (
+        f"{report.verified_old + report.verified_new} verifications, {report.old_key.refused_after} of the old key"
+    )
+    record_property("tried", f"{counted} after its end")
 
 
 def test_a_key_that_a_copy_would_share_is_not_rehearsed_with(
