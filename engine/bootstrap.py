@@ -106,7 +106,7 @@ def open_context(
 
         who = actor or current_actor()
         custody = Custody(settings, store, time, actor=who, environ=environ, random_bytes=random_bytes)
-        return SignedReadiness(store, custody)
+        return SignedReadiness(store, custody, settings)
 
     return EngineContext(
         settings=settings,

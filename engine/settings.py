@@ -36,6 +36,9 @@ MATCH_PATTERN: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(=~?|!=|!~)"[^"\\{}\n
 """Label matchers of PromQL, without the braces."""
 MOUNT_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 REGION_PATTERN: Final = re.compile(r"([a-z]{2}(-[a-z]+)+-[0-9]{1,2})?")
+DIGEST_PATTERN: Final = re.compile(r"(sha3-256:[0-9a-f]{64})?")
+IMAGE_PATTERN: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._:/@-]{0,1023})?")
+"""The characters of an image's reference: name, tag and digest."""
 KEY_BACKENDS: Final = ("file", "pkcs11", "vault", "awskms")
 TOKEN_PATTERN: Final = re.compile(r"([!-~]([ -~]{0,30}[!-~])?)?")
 """What labels a PKCS#11 token: at most 32 characters, padded with blanks."""
@@ -98,6 +101,10 @@ class Settings(ServiceSettings):
     kube_context: str = ""
     """The kubeconfig's context to deploy to; empty: the current one, which production does not accept."""
     kube_namespace: str = "cap"
+    release_chart: str = ""
+    """What the release says its chart is: the digest that `capctl deploy plan` shows; empty: it does not say."""
+    release_image: str = ""
+    """What the release says its image is, a reference; empty: it does not say."""
     key_backend: str = "file"
     """Where new keys are made when nobody says where: one of `KEY_BACKENDS`."""
     pkcs11_module: Path | None = None
@@ -383,6 +390,8 @@ _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "kubectl": _program,
     "kube_context": _matching(CONTEXT_PATTERN),
     "kube_namespace": _matching(KUBE_NAME_PATTERN),
+    "release_chart": _matching(DIGEST_PATTERN),
+    "release_image": _matching(IMAGE_PATTERN),
     "key_backend": _one_of(KEY_BACKENDS),
     "pkcs11_module": _path,
     "pkcs11_token": _matching(TOKEN_PATTERN),

@@ -1,4 +1,4 @@
-"""A chart and its files of values on disk: which they are, what they are for, and their digest."""
+"""The chart and the files of values of a release: what they are called, what they are for, and their digest."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ from typing import Any
 
 from engine.cutover.target import Release
 from engine.errors import InvalidInput, NotFound
-from engine.ids import hash_bytes, hash_json
-from engine.readiness.build import VALUES_BY_PREFIX
+from engine.readiness.chart import chart_digest
 from engine.settings import PRODUCTION
-
-
-def values_for(chart: str, env: str) -> tuple[str, ...]:
-    """The chart's own file of values for an environment; none where it has none."""
-    found = (chart.rstrip("/") + "/" + name for prefix, name in VALUES_BY_PREFIX.items() if env.startswith(prefix))
-    return tuple(path for path in found if Path(path).is_file())
 
 
 def chart_name(release: Release) -> str:
@@ -32,13 +25,9 @@ def chart_name(release: Release) -> str:
     return f"{document.get('name', '?')}-{document.get('version', '?')}"
 
 
-def chart_digest(release: Release) -> str:
-    """One hash over every file of the chart and of values: the same digest renders the same objects."""
-    chart = Path(release.chart)
-    files = sorted(path for path in chart.rglob("*") if path.is_file())
-    content = {path.relative_to(chart).as_posix(): hash_bytes(path.read_bytes()) for path in files}
-    values = [hash_bytes(Path(file).read_bytes()) for file in release.values]
-    return hash_json({"chart": content, "values": values})
+def release_digest(release: Release) -> str:
+    """The digest of the chart with the release's values, as a readiness review signs it. Raises Unavailable."""
+    return chart_digest(Path(release.chart), [Path(file) for file in release.values])
 
 
 def check_environment(release: Release, env: str) -> None:

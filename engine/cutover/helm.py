@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.clock import from_rfc3339
+from engine.cutover.chart import release_digest
 from engine.cutover.complaints import problem
 from engine.cutover.programs import Program
 from engine.cutover.target import Command, Release, Revision
@@ -49,10 +50,14 @@ class Helm:
         return said
 
     def upgrade(self, release: Release) -> Command:
-        """The command that deploys, as the cutover's own documents spell it."""
+        """The command that deploys, as the cutover's own documents spell it, and what the release is told of itself.
+
+        Raises:
+            Unavailable: The chart or a file of values cannot be read.
+        """
         files = [word for file in release.values for word in ("-f", file)]
         words = ["upgrade", "--install", release.name, release.chart, *files, "--wait"]
-        return self._command([*words, "--timeout", duration(release.timeout_s)], changes=True)
+        return self._command([*words, "--timeout", duration(release.timeout_s)], _told(release), changes=True)
 
     def rollback(self, name: str, revision: int, *, timeout_s: int, wait: bool = True) -> Command:
         """The command that goes back. It names the revision: by itself Helm takes the one before, failed or not."""
@@ -83,14 +88,19 @@ class Helm:
             InvalidInput: The chart does not take these values.
         """
         files = [word for file in release.values for word in ("-f", file)]
-        words = ["template", release.name, release.chart, *files, "--no-hooks", *self._place]
+        words = ["template", release.name, release.chart, *files, "--no-hooks", *self._place, *_told(release)]
         done = self.program.ask(words)
         if done.exit_code:
             raise _of_the_chart(done.stderr)
         return done.stdout
 
-    def _command(self, words: Sequence[str], *, changes: bool) -> Command:
-        return Command(("helm", *words, *self._place), changes=changes)
+    def _command(self, words: Sequence[str], told: Sequence[str] = (), *, changes: bool) -> Command:
+        return Command(("helm", *words, *self._place, *told), changes=changes)
+
+
+def _told(release: Release) -> tuple[str, ...]:
+    """What the release is told of itself: its pods have no chart to look at, and are asked which one they are of."""
+    return ("--set", f"release.chart={release_digest(release)}")
 
 
 def duration(seconds: int) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.clock import Clock, to_rfc3339
 from engine.cutover.change import Change
-from engine.cutover.chart import chart_digest, chart_name
+from engine.cutover.chart import chart_name, release_digest
 from engine.cutover.complaints import problem
 from engine.cutover.diagnosis import ROLLBACK, diagnose
 from engine.cutover.helm import Helm
@@ -83,7 +83,7 @@ class KubernetesTarget:
         return preflight(release, self._helm, self._kubectl, self._settings)
 
     def diff(self, release: Release) -> ReleaseDiff:
-        name, digest = chart_name(release), chart_digest(release)
+        name, digest = chart_name(release), release_digest(release)
         after = read_manifest(self._helm.template(release))
         before = read_manifest(self._helm.manifest(release.name))
         return ReleaseDiff(tuple(differences(before, after)), name, digest, images(after), tuple(sorted(after)))
@@ -111,7 +111,7 @@ class KubernetesTarget:
 
     def apply(self, release: Release, emit: Emit) -> Deployed:
         self.check(release)
-        digest, began = chart_digest(release), self._clock.monotonic()
+        digest, began = release_digest(release), self._clock.monotonic()
         with self._change(release.name, emit) as change:
             history, entry = self._helm.history(release.name), change.ledger.entry()
             _check_expected(release, history, entry)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from engine.audit import AuditEvent
-from engine.cutover.chart import values_for
 from engine.cutover.target import Deployed, DeployTarget, OnFailure, Release
 from engine.errors import InvalidInput
 from engine.ids import hash_json
 from engine.ops.results.deploy import DeployPlan, DiffShown, StatusShown, TargetName
+from engine.readiness.chart import values_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def release_of(
         raise InvalidInput("deploy.release_name", f"{name!r} cannot be the name of a release", hint)
     if if_revision is not None and if_revision < 0:
         raise InvalidInput("deploy.revision", f"There is no revision {if_revision}", "capctl deploy status lists them.")
-    files = tuple(values) or values_for(chart, ctx.env)
+    files = tuple(values) or tuple(str(file) for file in values_for(Path(chart), ctx.env))
     return Release(name, chart, files, seconds(timeout), OnFailure(on_failure), if_revision)
 
 

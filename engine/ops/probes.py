@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, NotFound
 from engine.ops.trail_verification import verify_registry
-from engine.readiness.build import CHART, values_of
+from engine.readiness.build import CHART
+from engine.readiness.chart import values_for
 from engine.readiness.observers.house import file_observer, registry_observer, setting_observer, trail_observer
 from engine.readiness.observers.objects import chart_observer, cluster_observer
 from engine.readiness.observers.service import certificate_observer, http_observer, prometheus_observer
@@ -37,7 +38,7 @@ def observers_of(
     from engine.cutover.access import client_tls, verifier_url
 
     settings = ctx.settings
-    values = values_of(CHART, ctx.env)
+    values = values_for(CHART, ctx.env)
     try:
         url = base or verifier_url(settings)
     except NotFound as error:

@@ -82,7 +82,7 @@ def sign_review(ctx: EngineContext, valid_days: int, *, if_bound: str = "") -> S
         Conflict: It is not.
         As `SignedReadiness.sign`.
     """
-    readiness = SignedReadiness(ctx.store, custody_of(ctx, asks=True))
+    readiness = SignedReadiness(ctx.store, custody_of(ctx, asks=True), ctx.settings)
     before = load_review(ctx.store, ctx.env)
     if if_bound and if_bound != hash_bound(readiness.world(ctx.env), before.review.revision):
         raise Conflict(
@@ -98,10 +98,11 @@ def sign_review(ctx: EngineContext, valid_days: int, *, if_bound: str = "") -> S
 
 
 def verify_signature(ctx: EngineContext, file: str) -> ShownSignature:
-    """What a signature is worth now: the kept one, or that of a file."""
+    """What a signature is worth now: the kept one, or that of a file. It reads the whole audit trail up to it."""
     kept = load_review(ctx.store, ctx.env)
     envelope = read_bytes(file, what="signature").strip() if file else kept.envelope
-    signature = _readiness(ctx).signature(ctx.env, Kept(kept.review, envelope), ctx.clock.now())
+    readiness = SignedReadiness(ctx.store, custody_of(ctx), ctx.settings, trail_lines=None)
+    signature = readiness.signature(ctx.env, Kept(kept.review, envelope), ctx.clock.now())
     return ShownSignature(ctx.env, signature, envelope)
 
 
@@ -118,7 +119,7 @@ def render_review(ctx: EngineContext, *, blank: bool) -> Rendered:
 
 
 def _readiness(ctx: EngineContext) -> SignedReadiness:
-    return SignedReadiness(ctx.store, custody_of(ctx))
+    return SignedReadiness(ctx.store, custody_of(ctx), ctx.settings)
 
 
 def _keep(ctx: EngineContext, before: Kept, review: Review, action: str, *, reason: str = "") -> Kept:

@@ -1,15 +1,14 @@
 """The signature as it stands: made, read back, and compared with everything it was made for.
 
-Whoever lets something into production asks here. Every question reads the review, the keyring, the chart and the audit
-trail anew: there is nothing to go stale.
+Whoever lets something into production asks here. Every question reads the review, the keyring, what is deployed and
+the end of the audit trail anew: there is nothing to go stale, and no question takes longer because the trail is longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from engine.errors import InvalidInput, Refused
 from engine.ports import Store
@@ -22,10 +21,13 @@ from engine.readiness.statement import (
     World,
     changes_since,
     read_statement,
+    require_known_chart,
     require_unblocked,
     sign_review,
 )
-from engine.readiness.world import observe_world, trail_root_at
+from engine.readiness.trail import LINES_LOOKED_AT, TrailMark, still_leads_to
+from engine.readiness.world import observe_world
+from engine.settings import Settings
 from engine.trust.custody import Custody
 from engine.trust.keyfile import KeyPurpose
 
@@ -51,25 +53,25 @@ class SignedReadiness:
     Args:
         store: Reviews, policies and the audit trail.
         custody: The keys that count, and whoever signs.
+        settings: What the release says of itself.
         checklist: What must be true; the one that ships without it.
-        find_build: What is deployed in an environment; read from the chart in the working directory without it.
-        root_at: The trail's root at a size; computed from its lines each time without it.
+        trail_lines: How many lines of the audit trail are looked at; None for every one of them.
     """
 
     def __init__(
         self,
         store: Store,
         custody: Custody,
+        settings: Settings,
         *,
         checklist: Checklist | None = None,
-        find_build: Callable[[str], Build] | None = None,
-        root_at: Callable[[int], str | None] | None = None,
+        trail_lines: int | None = LINES_LOOKED_AT,
     ) -> None:
         self.checklist = checklist or load_checklist()
         self._store = store
         self._custody = custody
-        self._find_build = find_build or (lambda env: read_build(Path(CHART), env))
-        self._root_at = root_at or trail_root_at(store)
+        self._said = Build(settings.release_image, settings.release_chart)
+        self._trail_lines = trail_lines
 
     def objections(self, env: str, policy_id: str, at: datetime) -> Sequence[str]:
         """What speaks against a promotion; empty where a signature that holds covers the policy.
@@ -110,14 +112,15 @@ class SignedReadiness:
             judge(self.checklist, kept.review, now),
             self.world(env),
             now=now,
-            root_at=self._root_at,
+            leads_to=self._leads_to,
         )
         return Signature(statement, tuple(changes))
 
     def world(self, env: str) -> World:
         """What a signature made now would bind. Raises as `objections`."""
         ring = self._custody.keyring()
-        return observe_world(env, self._store, self._find_build(env), keyring_version=ring.version if ring else 0)
+        build = read_build(self._said, CHART, env)
+        return observe_world(env, self._store, build, keyring_version=ring.version if ring else 0)
 
     def sign(self, env: str, kept: Kept, at: datetime, *, lasts: timedelta) -> bytes:
         """Sign a review for the world as it is.
@@ -132,7 +135,8 @@ class SignedReadiness:
             The DSSE envelope; it is not yet stored.
 
         Raises:
-            Held: Something of high severity is not met, or there is no key to sign with.
+            Held: Something of high severity is not met, the release does not say which chart it was made of, or there
+                is no key to sign with.
             InvalidInput: It would last too long, or not at all.
             Refused: The key is not open to us.
             Unavailable: The key, the registry or the chart cannot be read.
@@ -141,4 +145,9 @@ class SignedReadiness:
         require_unblocked(states)
         # Before the world is looked at: where the key has to be made first, that changes the keyring.
         signer = self._custody.signer(KeyPurpose.ORR)
-        return sign_review(self.checklist, states, self.world(env), signer, at=at, until=at + lasts)
+        world = self.world(env)
+        require_known_chart(world)
+        return sign_review(self.checklist, states, world, signer, at=at, until=at + lasts)
+
+    def _leads_to(self, mark: TrailMark) -> bool:
+        return still_leads_to(self._store, mark, most=self._trail_lines)

@@ -4,7 +4,8 @@ The signed statement binds the items and how each stood, the evidence, and the w
 policies, keyring, and where the audit trail was. Anything bound that is different now makes the signature void, by
 name.
 
-The trail alone may grow: it must still contain, at the bound size, what it contained then (RFC 6962, section 2.1.2).
+The trail alone may grow: it must still be, up to the bound size, what it was then (see `engine.readiness.trail`). The
+root of the tree over it (RFC 6962, section 2.1) is bound too: with it a single record can be proven years later.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ from engine.clock import from_rfc3339, to_rfc3339
 from engine.errors import Held, InvalidInput, Refused
 from engine.readiness.items import Checklist
 from engine.readiness.review import ItemState, Standing
+from engine.readiness.trail import TrailMark
 from engine.trust.dsse import seal, unseal
 from engine.trust.jwk import PublicKey
 from engine.trust.signer import Signer
 
 PAYLOAD_TYPE: Final = "application/vnd.capctl.orr.v1+json"
 LONGEST_VALIDITY: Final = timedelta(days=14)
+
+TELL_CHART: Final = (
+    "deploy with `capctl deploy apply`, or with the command that `capctl deploy plan` shows:"
+    " it tells the release its chart"
+)
+"""What to do about a release that does not know which chart it was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +43,20 @@ class World:
     image: str
     """Reference with digest; empty where nothing is deployed from an image (the local target)."""
     chart: str
-    """Hash over the chart's files; empty where there is none."""
+    """Hash over the chart's files; empty where there is none, or where a release does not say."""
     policies: Mapping[str, str]
     """`ir_hash` by policy id: everything published."""
     keyring_version: int
     trail_size: int
     trail_root: str
     """Hexadecimal root of the audit trail's tree at that size."""
+    trail_head: str
+    """Hash of its last line at that size."""
+
+    @property
+    def trail(self) -> TrailMark:
+        """Where the audit trail was."""
+        return TrailMark(self.trail_size, self.trail_head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,16 @@ def require_unblocked(states: Sequence[ItemState]) -> None:
         )
 
 
+def require_known_chart(world: World) -> None:
+    """Refuse to sign for a release that runs from an image and does not say which chart it was made of. Raises Held."""
+    if world.image and not world.chart:
+        raise Held(
+            "orr.chart_unknown",
+            "This release does not say which chart it was made of: nobody can sign for it",
+            f"{TELL_CHART[0].upper()}{TELL_CHART[1:]}.",
+        )
+
+
 def read_statement(envelope: bytes, keys: Mapping[str, PublicKey]) -> Statement:
     """Check the signature and read what it covers.
 
@@ -132,7 +157,7 @@ def changes_since(
     world: World,
     *,
     now: datetime,
-    root_at: Callable[[int], str | None],
+    leads_to: Callable[[TrailMark], bool],
 ) -> tuple[str, ...]:
     """What makes the signature void now, a sentence each; empty while it is valid.
 
@@ -142,11 +167,11 @@ def changes_since(
         states: How the items stand now.
         world: As it is now.
         now: When.
-        root_at: The root of today's audit trail at a size; None where it is shorter.
+        leads_to: Whether today's audit trail is, up to a mark, what it was when the mark was made.
     """
     return (
         *_time_changes(statement, now),
-        *_world_changes(statement.world, world, root_at),
+        *_world_changes(statement.world, world, leads_to),
         *_item_changes(statement, checklist, states),
     )
 
@@ -169,25 +194,33 @@ def _time_changes(statement: Statement, now: datetime) -> list[str]:
     return []
 
 
-def _world_changes(signed: World, world: World, root_at: Callable[[int], str | None]) -> list[str]:
+def _world_changes(signed: World, world: World, leads_to: Callable[[TrailMark], bool]) -> list[str]:
     changes = [
         f"{what} is {_spoken(now)} and was {_spoken(then)}"
         for what, then, now in (
             ("the environment", signed.env, world.env),
             ("the image", signed.image, world.image),
-            ("the chart", signed.chart, world.chart),
             ("the keyring's version", signed.keyring_version, world.keyring_version),
         )
         if then != now
     ]
+    changes += _chart_changes(signed, world)
     for policy_id in sorted(signed.policies.keys() | world.policies.keys()):
         then, now = signed.policies.get(policy_id), world.policies.get(policy_id)
         if then != now:
             what = "was added" if then is None else "is gone" if now is None else "has another IR"
             changes.append(f"the policy {policy_id} {what}")
-    if root_at(signed.trail_size) != signed.trail_root:
+    if not leads_to(signed.trail):
         changes.append("the audit trail is not the one it was signed over")
     return changes
+
+
+def _chart_changes(signed: World, world: World) -> list[str]:
+    change = f"the chart is {_spoken(world.chart)} and was {_spoken(signed.chart)}"
+    if world.image and not world.chart:
+        # Also where it was signed without knowing the chart: two unknowns are not the same.
+        return [f"{change} ({TELL_CHART})"]
+    return [change] if signed.chart != world.chart else []
 
 
 def _item_changes(statement: Statement, checklist: Checklist, states: Sequence[ItemState]) -> list[str]:
@@ -234,7 +267,7 @@ def _write_world(world: World) -> dict[str, Any]:
         "chart": world.chart,
         "policies": dict(world.policies),
         "keyring_version": world.keyring_version,
-        "trail": {"size": world.trail_size, "root": world.trail_root},
+        "trail": {"size": world.trail_size, "root": world.trail_root, "head": world.trail_head},
     }
 
 
@@ -248,4 +281,5 @@ def _read_world(document: Mapping[str, Any]) -> World:
         keyring_version=document["keyring_version"],
         trail_size=trail["size"],
         trail_root=trail["root"],
+        trail_head=trail["head"],
     )

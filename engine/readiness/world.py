@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import islice
-
-from engine.audit import EMPTY_TREE, leaf_hash
 from engine.ids import hash_json
-from engine.ports import AuditLog, Store
+from engine.ports import Store
 from engine.readiness.build import Build
 from engine.readiness.statement import World
 
@@ -24,15 +20,16 @@ def observe_world(env: str, store: Store, build: Build, *, keyring_version: int)
     Raises:
         Unavailable: The registry cannot be read.
     """
-    tree = store.audit_state().tree
+    trail = store.audit_state()
     return World(
         env=env,
         image=build.image,
         chart=build.chart,
         policies={entry.policy_id: entry.ir_hash for entry in store.policies()},
         keyring_version=keyring_version,
-        trail_size=tree.size,
-        trail_root=tree.root().hex(),
+        trail_size=trail.tree.size,
+        trail_root=trail.tree.root().hex(),
+        trail_head=trail.head.hash,
     )
 
 
@@ -55,15 +52,3 @@ def hash_bound(world: World, revision: int) -> str:
             "revision": revision,
         }
     )
-
-
-def trail_root_at(trail: AuditLog) -> Callable[[int], str | None]:
-    """A trail's root at any size, computed from its lines: what is stored of the tree is not believed for this."""
-
-    def root_at(size: int) -> str | None:
-        tree = EMPTY_TREE
-        for line in islice(trail.audit_lines(), size):
-            tree = tree.append(leaf_hash(line))
-        return tree.root().hex() if tree.size == size else None
-
-    return root_at

@@ -4,6 +4,10 @@
 env = {{ $v.environment | toJson }}
 state_dir = "/var/lib/capctl/state"
 checkpoint_dir = "/var/lib/capctl/checkpoints"
+release_image = {{ include "cap.image" (dict "root" . "image" $v.image) | toJson }}
+{{- with $v.release.chart }}
+release_chart = {{ . | toJson }}
+{{- end }}
 enforce_enabled = {{ $v.features.enforce_enabled }}
 enforce_rollout_percent = {{ $v.features.enforce_rollout_percent }}
 drift_max_ratio = {{ $v.features.drift_max_ratio }}

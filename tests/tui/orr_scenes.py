@@ -35,6 +35,7 @@ WORLD: Final = World(
     keyring_version=3,
     trail_size=1_204,
     trail_root="12abf00d" * 8,
+    trail_head="sha3-256:" + "7" * 64,
 )
 
 FAILED: Final[Mapping[str, str]] = {

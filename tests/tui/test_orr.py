@@ -344,22 +344,3 @@ async def test_a_read_only_console_only_looks(opened: Open, world: World) -> Non
         await press(pilot, "4", "g", "c", "a", "w", "s", "o")
         assert sum("read-only" in toast for toast in toasts(app)) == 6
         assert review(world).revision == 0
-
-
-async def test_the_root_of_a_long_trail_is_not_computed_at_every_look(world: World) -> None:
-    """Once a minute, and at once for another size."""
-    roots, reads = orr_look.RememberedRoots(), 0
-
-    class Trail:
-        def audit_lines(self) -> Iterator[bytes]:
-            nonlocal reads
-            reads += 1
-            return world.ctx.store.audit_lines()
-
-    trail: Any = Trail()
-    first = roots.at(trail, 3, 0.0)
-    assert roots.at(trail, 3, 59.0) == first
-    assert reads == 1
-    roots.at(trail, 3, 61.0)
-    assert roots.at(trail, 4, 62.0) != first
-    assert reads == 3

@@ -40,7 +40,6 @@ from capctl.tui.widgets.orr_answer import OrrAnswer
 from capctl.tui.widgets.orr_detail import OrrDetail, OrrSignature
 from capctl.tui.widgets.orr_items import OrrItems
 from engine.ops.catalogue import REGISTRY
-from engine.ops.orr_look import RememberedRoots
 from engine.ops.spec import Operation
 from engine.readiness.items import Attestation, Item
 from engine.settings import PRODUCTION
@@ -69,10 +68,6 @@ class OrrScreen(ConsoleScreen):
     CSS_PATH = "orr.tcss"
     AUTO_FOCUS = "OrrItems"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._roots = RememberedRoots()
-
     def body(self) -> ComposeResult:
         """Lay out the panels."""
         yield OrrAnswer(id="answer")
@@ -86,7 +81,7 @@ class OrrScreen(ConsoleScreen):
         """Look at the review, and at what a signature would bind."""
         from engine.ops.orr_look import look
 
-        return look(ctx, self._roots)
+        return look(ctx)
 
     def arguments(self, op: Operation, state: ConsoleState) -> Mapping[str, Any]:
         """The chosen item; for a signature what was shown."""

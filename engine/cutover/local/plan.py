@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from engine.cutover.chart import release_digest
 from engine.cutover.local.documents import Backend
 from engine.cutover.target import Release
 from engine.errors import InvalidInput, NotFound
-from engine.ids import hash_json
 
 WHOLE: Final = 100
 FEATURES: Final = {
@@ -33,7 +33,7 @@ class LocalPlan:
     """Name and version."""
     app_version: str
     digest: str
-    """`sha3-256:` over what was read."""
+    """`sha3-256:` over the chart's files and the files of values."""
     drift_gate: bool
     canary_percent: int
     """Share of the requests that a canary beside the stable verifier gets; 0: there is none."""
@@ -54,6 +54,7 @@ def plan_of(release: Release) -> LocalPlan:
     Raises:
         NotFound: A file of values does not exist.
         InvalidInput: A file is no YAML, or a value is impossible.
+        Unavailable: A file of the chart cannot be read.
     """
     chart = _chart(Path(release.chart))
     values: dict[str, Any] = {}
@@ -67,7 +68,7 @@ def plan_of(release: Release) -> LocalPlan:
     return LocalPlan(
         chart=f"{chart.get('name', release.name)}-{chart.get('version', '0')}",
         app_version=str(chart.get("appVersion", "")),
-        digest=hash_json(_plain({"chart": chart, "values": values})),
+        digest=release_digest(release),
         drift_gate=features.get("enforce_readiness_gate") is True,
         canary_percent=percent,
         environ={variable: _setting(features[name]) for name, variable in FEATURES.items() if name in features},
@@ -113,12 +114,3 @@ def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _setting(value: Any) -> str:
     """A value as a variable spells it. Whether it is possible is for the verifier to say, which then does not start."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """JSON data of YAML data: keys are text, dates and whatever else YAML knows are text too."""
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | bool | None) else str(value)

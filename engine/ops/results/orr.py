@@ -127,7 +127,7 @@ def signature_json(signature: Signature) -> dict[str, Any]:
         "chart": world.chart,
         "policies": dict(world.policies),
         "keyring_version": world.keyring_version,
-        "trail": {"size": world.trail_size, "root": world.trail_root},
+        "trail": {"size": world.trail_size, "root": world.trail_root, "head": world.trail_head},
     }
 
 

@@ -15,6 +15,7 @@ from engine.cutover.kubernetes import KubernetesTarget
 from engine.cutover.ledger import Entry
 from engine.cutover.target import Health, OnFailure, Phase, Release, ReleaseStatus, Resource
 from engine.errors import Conflict, EngineError, Held, InvalidInput, NotFound, Refused, Unavailable
+from engine.readiness.chart import chart_digest
 from tests.contract.kubernetes.api import Cluster
 from tests.contract.kubernetes.conftest import Heard, MakeTarget, tool
 
@@ -29,7 +30,8 @@ def test_the_commands_are_the_cutovers_own(target: KubernetesTarget) -> None:
     """What is shown first is what the documents say, and what is run."""
     upgrade, look = target.commands(Release(values=("helm/values-prod.yaml",)))
     mandated = "helm upgrade --install cap helm/ -f helm/values-prod.yaml --wait --timeout 10m"
-    assert upgrade.line == f"{mandated} --namespace cap"
+    told = f"--set release.chart={chart_digest(Path('helm'), [Path('helm/values-prod.yaml')])}"
+    assert upgrade.line == f"{mandated} --namespace cap {told}"
     assert look.line == "kubectl -n cap get deploy,po,svc,ingress,hpa -o json"
 
 

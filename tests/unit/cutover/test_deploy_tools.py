@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import ManualClock
-from engine.cutover.chart import chart_digest, check_environment, values_for
+from engine.cutover.chart import check_environment, release_digest
 from engine.cutover.complaints import problem
 from engine.cutover.helm import duration
 from engine.cutover.ledger import Entry, Ledger
@@ -20,6 +20,7 @@ from engine.cutover.programs import Program
 from engine.cutover.target import Command, Release
 from engine.errors import Conflict, EngineError, Held, InvalidInput, NotFound, Refused, Unavailable
 from engine.ops.deploying import seconds
+from engine.readiness.chart import values_for
 
 
 @pytest.mark.parametrize(
@@ -84,10 +85,11 @@ def test_the_digest_covers_every_file(tmp_path: Path) -> None:
     for place in ("a", "b"):
         (tmp_path / place / "templates").mkdir(parents=True)
         (tmp_path / place / "templates" / "x.yaml").write_text("x", "utf-8")
+        (tmp_path / place / "Chart.yaml").write_text("name: cap", "utf-8")
         (tmp_path / place / "values.yaml").write_text("v: 1", "utf-8")
 
     def digest(place: str) -> str:
-        return chart_digest(Release(chart=str(tmp_path / place), values=(str(tmp_path / place / "values.yaml"),)))
+        return release_digest(Release(chart=str(tmp_path / place), values=(str(tmp_path / place / "values.yaml"),)))
 
     assert digest("a") == digest("b")
     (tmp_path / "b" / "templates" / "x.yaml").write_text("y", "utf-8")
@@ -120,8 +122,8 @@ def test_values_of_production_go_to_production_alone(
 
 def test_an_environment_has_its_own_values(tmp_path: Path) -> None:
     (tmp_path / "values-prod.yaml").touch()
-    assert values_for(str(tmp_path), "prod-eu") == (f"{tmp_path}/values-prod.yaml",)
-    assert values_for(str(tmp_path), "dev") == ()
+    assert values_for(tmp_path, "prod-eu") == (tmp_path / "values-prod.yaml",)
+    assert values_for(tmp_path, "dev") == ()
 
 
 def test_the_record_outlives_its_writer_and_the_lock_does_not(tmp_path: Path) -> None:
