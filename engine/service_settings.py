@@ -6,6 +6,7 @@ Part of `Settings`; apart from it because a console needs none of this.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ DEFAULT_AUDIENCE: Final = "urn:capctl:verifier"
 MAX_RATE_PER_S: Final = 100_000.0
 MAX_BURST: Final = 1_000_000
 MAX_KEY_WAIT_S: Final = 90 * 86_400.0
+KID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+"""A SHA-256 thumbprint of RFC 7638 in base64url."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class ServiceSettings:
     """Whether `/metrics` can be reached from outside and therefore needs the scope `metrics:read`."""
     key_passphrase_file: Path | None = None
     """Holds the passphrase of the private keys; without it the variable CAPCTL_KEY_PASSPHRASE may hold it."""
+    root_kids: tuple[str, ...] = ()
+    """Key ids of the root keys that the keyring may have, noted elsewhere; none: a registry that is seen for the first
+    time is believed for its own sake."""
     key_announce_s: float = 360.0
     """How long a new result key is published before it signs: callers keep a key set for 300 s; and a minute's skew."""
     key_soak_s: float = 660.0
@@ -83,6 +89,13 @@ def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(names, list | tuple):
         raise TypeError("not a list of names")
     return tuple(filter(None, (_text(name) for name in names)))
+
+
+def _kids(value: Any) -> tuple[str, ...]:
+    kids = _names(value)
+    if not all(map(KID_PATTERN.fullmatch, kids)):
+        raise ValueError("not key ids")
+    return kids
 
 
 def _rate(value: Any) -> float:
@@ -120,6 +133,7 @@ SERVICE_CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "rate_limit_per_s": _rate,
     "rate_limit_burst": _burst,
     "key_passphrase_file": _path,
+    "root_kids": _kids,
     "key_announce_s": _seconds,
     "key_soak_s": _seconds,
 }

@@ -10,6 +10,7 @@ from engine.audit.verification import verify_trail
 from engine.context import Progress
 from engine.errors import EngineError, Refused
 from engine.recovery.backup import no_policies
+from engine.trust import succession
 from engine.trust.checkpoint_file import CheckpointFile
 from engine.trust.notes import open_note
 from engine.verifier.tags import policy_tag
@@ -27,11 +28,12 @@ def check_restored(ctx: EngineContext, manifest: Manifest) -> None:
         manifest: Believed.
 
     Raises:
-        Refused: Something is not as it was.
+        Refused: Something is not as it was, or the keyring is not one that would be believed here.
         Unavailable: The registry cannot be read.
     """
     if not ctx.store.policies():
         raise no_policies("There is no policy in the backup, so nothing would be restored")
+    _check_keyring(ctx)
     ctx.emit(Progress("verifying", 0))
     problem = next(problems(ctx, manifest), None)
     if problem is not None:
@@ -40,6 +42,14 @@ def check_restored(ctx: EngineContext, manifest: Manifest) -> None:
             f"What was restored is not what was backed up: {problem}",
             "Nothing of it was kept. Take another backup, and find out how this one came about.",
         )
+
+
+def _check_keyring(ctx: EngineContext) -> None:
+    """Follow the keyring from its first version, and leave no mark of having seen it: nobody goes by it yet."""
+    envelopes = ctx.store.keyrings()
+    if envelopes:
+        believed = succession.last(succession.first(envelopes[0]), envelopes[1:])
+        succession.check_roots(believed.ring, ctx.settings.root_kids)
 
 
 def problems(ctx: EngineContext, manifest: Manifest) -> Iterator[str]:

@@ -102,7 +102,12 @@ def _lay_out(settings: Settings, state_dir: Path) -> None:
             if file.stem != KeyPurpose.TOKENS:  # its issuer is one of its own
                 write_new(target / file.name, read_private(file, what=f"key file {file.name}"))
         reached_by = {name: getattr(settings, name) for name in REACHED_BY}
-        own = replace(Settings(), key_passphrase_file=settings.key_passphrase_file, **reached_by)
+        own = replace(
+            Settings(),
+            key_passphrase_file=settings.key_passphrase_file,
+            root_kids=settings.root_kids,
+            **reached_by,
+        )
         write_new(_configuration(state_dir), write_configuration(own))
 
 

@@ -71,7 +71,7 @@ class Custody:
         self.settings = settings
         self.store = store
         self.actor = actor
-        self.keeper = Keeper(store, HighWaterFile(settings.checkpoint_path), clock)
+        self.keeper = Keeper(store, HighWaterFile(settings.checkpoint_path), clock, settings.root_kids)
         self._environ = environ
         self._random_bytes = random_bytes
         self._files = FileBackend(settings, environ=environ, random_bytes=random_bytes, ask=ask_passphrase)

@@ -8,6 +8,7 @@ shares the second place, so that a clock set back revives no key.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,10 +34,12 @@ class Keeper:
         store: Where its versions lie.
         file: The second place.
         clock: The wall time, which may be set back.
+        root_kids: Key ids of the root keys that a keyring may have; none: any.
     """
 
-    def __init__(self, store: KeyringStore, file: HighWaterFile, clock: Clock) -> None:
+    def __init__(self, store: KeyringStore, file: HighWaterFile, clock: Clock, root_kids: Collection[str] = ()) -> None:
         self._store = store
+        self._root_kids = root_kids
         self._file = file
         self._clock = clock
         self._lock = threading.RLock()
@@ -60,12 +63,14 @@ class Keeper:
         """The newest keyring; None where none was ever made. An expired one is handed out too: see `current`.
 
         Raises:
-            Refused: It is not what followed from the one that was seen last.
+            Refused: It is not what followed from the one that was seen last, or has a root key that is not ours.
             InvalidInput: It is no keyring.
             Unavailable: The registry or the second place cannot be read.
         """
         with self._lock:
             newest = self._start() if self._believed is None else self._go_on(self._believed)
+            if newest is not None:
+                succession.check_roots(newest.ring, self._root_kids)
             # What is seen in a transaction may be undone, and nothing that was remembered ever is.
             if newest is not None and not self._store.is_pending:
                 self._believed = newest
@@ -89,7 +94,7 @@ class Keeper:
 
         Raises:
             Conflict: Somebody else has committed a version meanwhile.
-            Refused: It does not follow.
+            Refused: It does not follow, or has a root key that is not ours.
         """
         with self._lock:
             before = self.believed()
@@ -99,6 +104,7 @@ class Keeper:
                 if refusal.code in ("keys.version_jump", "keys.not_continued"):
                     raise changed_meanwhile() from refusal
                 raise
+            succession.check_roots(after.ring, self._root_kids)
             self._store.commit_keyring(envelope, version=after.ring.version, audit=audit, at=self.now())
             if not self._store.is_pending:
                 self._believed = after

@@ -1,14 +1,14 @@
 """Which keyring version is believed: the next one of the one before, and none that is older than what was seen.
 
 Pure. A version is signed by as many root keys of its predecessor as that one asks for, and of its own; the first one
-by its own alone, and is believed because nothing was seen before it.
+by its own alone, and is believed because nothing was seen before it, or because somebody noted whose root keys it has.
 
 Source: The Update Framework, specification 1.0.33, section 5.3 (how a client updates the root role).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -81,6 +81,25 @@ def last(start: Believed, envelopes: Sequence[bytes]) -> Believed:
     for envelope in envelopes:
         start = successor(start, envelope)
     return start
+
+
+def check_roots(ring: Keyring, known: Collection[str]) -> None:
+    """Refuse a keyring with a root key that is not among those that somebody noted elsewhere.
+
+    Args:
+        ring: What is to be believed.
+        known: Key ids; none: nobody noted any.
+
+    Raises:
+        Refused: It has another root key.
+    """
+    others = sorted(ring.roots().keys() - set(known)) if known else []
+    if others:
+        raise Refused(
+            "keys.other_root",
+            f"The keyring has the root key {others[0]}, which root_kids does not name",
+            "Compare it with the key id that you noted. If it is another, this is not your registry: restore a backup.",
+        )
 
 
 def check_expiry(ring: Keyring, now: datetime) -> None:

@@ -364,6 +364,19 @@ def test_a_registry_that_is_not_what_the_manifest_promises_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_registry_with_another_root_than_the_one_that_was_noted_is_not_restored(
+    world: World, kept: BackupMade, tmp_path: Path
+) -> None:
+    """Whoever has the backup key has not the root's: a keyring of their own stays outside."""
+    noted = replace(world.ctx.settings, root_kids=(world.signer.public_key.kid,))
+    with open_context(noted, actor="oncall") as ctx, pytest.raises(Refused) as refused:
+        restore_backup(
+            ctx, open_backup(kept.archive, world.trust), tmp_path / "r", read_identities(world.identity_file)
+        )
+    assert refused.value.code == "keys.other_root"
+    assert list(tmp_path.iterdir()) == []
+
+
 # A failing disk
 
 

@@ -58,6 +58,11 @@ def sealed(ring: Keyring, *numbers: int) -> bytes:
     return seal(KEYRING_TYPE, ring.payload(), [KeySigner(private(number)) for number in numbers or (1,)])
 
 
+def challenger() -> str:
+    """The key id of somebody else's root."""
+    return entry(9, KeyPurpose.ROOT).kid
+
+
 def following(before: bytes, **changes: Any) -> Keyring:
     return replace(RING, version=2, prev_sha3=hash_bytes(before), **changes)
 
@@ -273,8 +278,9 @@ def open_ctx(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., Engin
     """Opens one environment again and again, as several processes would; the waits of a rotation are none."""
     opened: list[EngineContext] = []
 
-    def open_one(env: str = "demo", **environ: str) -> EngineContext:
-        settings = replace(Settings(), env=env, state_dir=tmp_path / "s", key_announce_s=0, key_soak_s=0)
+    def open_one(env: str = "demo", *, root_kids: tuple[str, ...] = (), **environ: str) -> EngineContext:
+        at_once = replace(Settings(), env=env, state_dir=tmp_path / "s", key_announce_s=0, key_soak_s=0)
+        settings = replace(at_once, root_kids=root_kids)
         opened.append(open_context(settings, actor="oncall", clock=clock, environ=environ))
         return opened[-1]
 
@@ -364,6 +370,33 @@ class TestCustody:
             with pytest.raises(Refused) as refused:
                 open_signer(late, RESPONSE)
             assert refused.value.code == "keys.rolled_back"
+
+    def test_a_registry_with_another_root_is_not_believed_where_ours_was_noted(
+        self, open_ctx: Callable[..., EngineContext]
+    ) -> None:
+        """Not even on first sight, where nothing else tells it from ours: neither with its keys nor for its entries."""
+        ctx = open_ctx()
+        furnish(ctx)
+        [root] = [key.kid for key in keys.initialise(ctx, None).keys if key.purpose == "root"]
+        for noted in ([root], [challenger(), root]):
+            assert open_signer(open_ctx(root_kids=tuple(noted)), RESPONSE).sign(b"m")
+        late = open_ctx(root_kids=(challenger(),))
+        with pytest.raises(Refused) as refused:
+            open_signer(late, RESPONSE)
+        assert refused.value.code == "keys.other_root"
+        assert root in refused.value.message
+        with pytest.raises(Refused) as not_signed:
+            late.store.policy("lksg.v1")
+        assert not_signed.value.code == "registry.not_signed"
+
+    def test_where_a_root_was_noted_no_other_is_made(self, open_ctx: Callable[..., EngineContext]) -> None:
+        """A keyring that nobody here would believe is not begun."""
+        ctx = open_ctx(root_kids=(challenger(),))
+        with pytest.raises(Refused) as refused:
+            keys.initialise(ctx, None)
+        assert refused.value.code == "keys.other_root"
+        assert ctx.store.keyrings() == []
+        assert open_signer(open_ctx(), RESPONSE).sign(b"m"), "and nothing stands in the way of the right one"
 
     @pytest.mark.parametrize("failure", [Refused, NotFound, Unavailable])
     def test_a_key_that_does_not_sign_is_no_answer_to_whoever_asks_for_a_verdict(
