@@ -68,7 +68,7 @@ def open_system(
         client: Its SAP client, likewise.
         table: Where statuses are written to.
         ca_file: Certificates to trust.
-        attempts: How often one request is tried where nothing answers.
+        attempts: How often one request is tried where nothing answers or the server asks to wait.
         environ: The process environment.
 
     Raises:

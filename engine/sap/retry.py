@@ -67,7 +67,8 @@ class Pacer:
     uniform: Callable[[float, float], float] = random.SystemRandom().uniform
     emit: Callable[[Progress], None] = ignore_progress
     attempts: int = ATTEMPTS
-    """How often one request is tried where nothing answers; 1 for whoever only wants to know whether it does."""
+    """How often one request is tried where nothing answers or the server asks to wait; 1 for whoever only wants to know
+    how things stand now."""
     waits: int = 0
     """How often it waited."""
     waited_s: float = 0.0
@@ -84,7 +85,7 @@ class Pacer:
             Unavailable: It asks for longer than anybody should sit and watch, or has asked too often.
         """
         asked = retry_after_s(header, self.clock)
-        if attempt >= ATTEMPTS or (asked is not None and asked > LONGEST_WAIT_S):
+        if attempt >= self.attempts or (asked is not None and asked > LONGEST_WAIT_S):
             when = "later" if asked is None or math.isinf(asked) else f"in {math.ceil(asked)} s"
             raise Unavailable(
                 "sap.throttled", "SAP asks for fewer requests", f"Run the same command again {when}; it goes on."

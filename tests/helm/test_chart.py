@@ -91,6 +91,8 @@ def test_the_flags_reach_the_verifier(render: Render) -> None:
         "image.tag=latest",
         "image.digest=sha256:abc",
         "replica=2",
+        "release.chart=sha256:abc",
+        "release.image=cap:1",
         "persistence.accessMode=ReadWriteMany",
         "monitoring.serviceMonitor.interval=60s",
     ],

@@ -49,6 +49,17 @@ def test_a_deployment_is_ready_when_the_autoscaler_has_its_minimum(
     assert "helm| STATUS: deployed" in heard.output
 
 
+def test_the_digest_is_the_same_in_the_plan_the_command_and_the_record(
+    target: KubernetesTarget, release: MakeRelease, heard: Heard
+) -> None:
+    """One definition, which a readiness review signs too."""
+    wanted = release()
+    digest = chart_digest(Path(wanted.chart), [Path(file) for file in wanted.values])
+    assert target.diff(wanted).chart_digest == digest
+    assert target.apply(wanted, heard).chart_digest == digest
+    assert heard.output[0].endswith(f" --set release.chart={digest}")
+
+
 def test_a_plan_changes_nothing(target: KubernetesTarget, release: MakeRelease, cluster: Cluster) -> None:
     """Checking, comparing and looking write nothing: neither in the cluster nor on this machine."""
     wanted = release()

@@ -11,12 +11,13 @@ import pytest
 from engine.bootstrap import open_context
 from engine.clock import ManualClock
 from engine.context import EngineContext, Progress
-from engine.errors import Refused
+from engine.errors import Refused, Unavailable
 from engine.ops.catalogue import REGISTRY
 from engine.ops.pilot_look import look
 from engine.ops.run import run
 from engine.settings import Settings
 from tests.contract.sap.conftest import Simulate
+from tests.contract.sap.proxy import FaultProxy
 
 
 @pytest.fixture
@@ -123,3 +124,21 @@ def test_a_check_tries_a_password_once(ctx: EngineContext, simulate: Simulate, m
         run(REGISTRY["pilot.check"], ctx)
     monkeypatch.setenv("SAP_PASSWORD", "right")
     assert run(REGISTRY["pilot.check"], ctx).suppliers == 50
+
+
+@pytest.mark.parametrize("fault", ["error_before", "lost_before", "reset_before", "throttle", "throttle_nonsense"])
+@pytest.mark.parametrize("asked", ["/Z_CAP_SUPPLIERS_SRV/$metadata", "/SupplierSet", "/Z_CAP_STATUS_SRV/$metadata"])
+def test_a_check_asks_each_thing_once_and_waits_for_nothing(
+    ctx: EngineContext, simulate: Simulate, monkeypatch: pytest.MonkeyPatch, fault: str, asked: str
+) -> None:
+    """Whoever asks whether SAP answers wants to know now, also where it asks to wait."""
+    waits: list[float] = []
+    with FaultProxy(simulate().url, lambda request: fault if asked in request.target else "") as proxy:
+        monkeypatch.setenv("SAP_URL", proxy.url)
+        monkeypatch.setenv("SAP_CLIENT", "100")
+        with pytest.raises(Unavailable) as refusal:
+            run(REGISTRY["pilot.check"], replace(ctx, sleep=waits.append))
+    assert [seen.fault for seen in proxy.seen].count(fault) == 1
+    assert proxy.seen[-1].fault == fault
+    assert waits == []
+    assert ("in 7 s" in refusal.value.hint) is (fault == "throttle")

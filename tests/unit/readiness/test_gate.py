@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.audit import AuditEvent
-from engine.bootstrap import open_context
+from engine.audit import EMPTY, EMPTY_TREE, AuditEvent, leaf_hash, read_record, seal, verify_chain
 from engine.clock import ManualClock
 from engine.context import EngineContext
 from engine.errors import Conflict, Held, Unavailable
+from engine.ids import hash_bytes
 from engine.ops import reviewing
 from engine.ops.view import rollout_service
-from engine.readiness.items import Attestation, Probe, load_checklist
 from engine.readiness.probing import Observed
-from engine.readiness.review import Answer, Finding
+from engine.readiness.review import Answer
 from engine.readiness.reviews import Kept, commit_review, load_review
-from engine.rollout.authority import require_forward
-from engine.settings import Settings
+from engine.registry import audit_log
 from engine.trust.custody import custody_of
 from engine.trust.keyfile import KeyPurpose
 from tests.samples.stored import make_event, make_ir
-
-POLICY = "p.v1"
-DIGEST = "sha3-256:" + "4" * 64
+from tests.unit.readiness.signed_world import complete, find, open_prod, promote
 
 
 @pytest.fixture
@@ -35,50 +33,13 @@ def prod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineCont
     """Production with one policy and a key for the tech lead, in a folder without a chart."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAPCTL_KEY_PASSPHRASE", "for-tests")
-    clock = ManualClock()
-    settings = Settings(env="prod", state_dir=tmp_path / "state")
-    with open_context(settings, actor="oncall", clock=clock) as ctx:
-        custody_of(ctx).enrol([KeyPurpose.REGISTRY, KeyPurpose.CHECKPOINT, KeyPurpose.ORR])
-        ctx.store.publish(make_ir(POLICY), b"id: p.v1\n", at=clock.now(), audit=make_event())
+    with open_prod(tmp_path / "state") as ctx:
         yield ctx
 
 
 def advance(ctx: EngineContext, days: float) -> None:
     assert isinstance(ctx.clock, ManualClock)
     ctx.clock.advance(days * 86_400)
-
-
-def find(ctx: EngineContext, answer: Answer = Answer.PASSED, only: str = "") -> None:
-    """A round of probes that finds the same everywhere."""
-    finding = Finding(answer, "seen", ctx.clock.now(), DIGEST)
-    probed = [item.id for item in load_checklist().items if isinstance(item.check, Probe)]
-    before = load_review(ctx.store, ctx.env)
-    review = before.review.with_findings({item: finding for item in probed if only in ("", item)})
-    after = Kept(review, before.envelope)
-    commit_review(ctx.store, before, after, action="orr.check", actor="op-0123456789ab", at=ctx.clock.now())
-
-
-def complete(ctx: EngineContext, folder: Path) -> None:
-    """Meet every item."""
-    proof = folder / "proof.txt"
-    proof.write_text("shown")
-    for item in load_checklist().items:
-        if isinstance(item.check, Attestation):
-            reviewing.attest_item(ctx, item.id, [str(proof)])
-    find(ctx)
-
-
-def promote(ctx: EngineContext) -> None:
-    """Ask whether production may go forward, as every surface does."""
-    require_forward(
-        ctx.settings,
-        ctx.readiness,
-        policy_id=POLICY,
-        basis_points=2_500,
-        actor="oncall",
-        approver="",
-        at=ctx.clock.now(),
-    )
 
 
 def test_production_is_held_before_and_open_after_the_signature(prod: EngineContext, tmp_path: Path) -> None:
@@ -220,3 +181,121 @@ def test_a_signature_ends_within_a_fortnight(prod: EngineContext, tmp_path: Path
     signed = reviewing.sign_review(prod, 14).signature.statement
     assert signed is not None
     assert signed.valid_until - signed.signed_at == timedelta(days=14)
+
+
+def grow(ctx: EngineContext, records: int) -> None:
+    """Let much happen, in one transaction."""
+    store: Any = ctx.store
+    with store._database.write() as connection:
+        for _ in range(records):
+            audit_log.append(connection, make_event(), at=ctx.clock.now())
+
+
+def steps_of_a_promotion(ctx: EngineContext) -> int:
+    """How many instructions the database runs for the question whether production may go forward."""
+    store: Any = ctx.store
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    with store._database.read() as connection:
+        connection.set_progress_handler(count, 1)
+        try:
+            promote(ctx)
+        finally:
+            connection.set_progress_handler(None, 0)
+    return steps
+
+
+def test_a_promotion_costs_no_more_the_longer_the_trail_is(prod: EngineContext, tmp_path: Path) -> None:
+    """Neither with what was recorded before the signature nor with what came after it."""
+    complete(prod, tmp_path)
+    grow(prod, 1_500)
+    reviewing.sign_review(prod, 7)
+    short = steps_of_a_promotion(prod)
+    grow(prod, 6_000)
+    assert steps_of_a_promotion(prod) == short
+    reviewing.sign_review(prod, 7)
+    assert steps_of_a_promotion(prod) == short
+
+
+def rewrite(ctx: EngineContext, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Let somebody who owns the file make another trail of it, with an end that fits."""
+    lines = change([line for _, line in ctx.store.audit_numbered()])
+    grown = EMPTY_TREE
+    for line in lines:
+        grown = grown.append(leaf_hash(line))
+    with sqlite3.connect(ctx.settings.store_path) as database:
+        database.execute("DROP TRIGGER audit_keeps_every_row_update")
+        database.execute("DROP TRIGGER audit_keeps_every_row_delete")
+        database.execute("DELETE FROM audit WHERE seq > ?", (len(lines),))
+        database.executemany(
+            "UPDATE audit SET line = ? WHERE seq = ?", [(line, seq) for seq, line in enumerate(lines, 1)]
+        )
+        told = {"audit_seq": len(lines), "audit_hash": hash_bytes(lines[-1]), "audit_tree": grown.to_bytes()}
+        database.executemany("UPDATE meta SET value = ? WHERE name = ?", [(told[name], name) for name in told])
+
+
+def chained_anew(at: int) -> Callable[[list[bytes]], list[bytes]]:
+    """Another event in one place, and everything after it sealed again, so that the trail is sound in itself."""
+
+    def change(lines: list[bytes]) -> list[bytes]:
+        head, made = EMPTY, []
+        for position, line in enumerate(lines):
+            record = read_record(line)
+            event = replace(record.event, actor="op-somebodyelse") if position == at else record.event
+            record, head = seal(event, at=record.at, head=head)
+            made.append(record.line())
+        assert not list(verify_chain(made))
+        return made
+
+    return change
+
+
+@pytest.mark.parametrize("at", [0, 700, 1_500])
+def test_a_trail_that_was_rewritten_closes_it_however_long_it_is(prod: EngineContext, tmp_path: Path, at: int) -> None:
+    """Sound in itself, far before what is looked at: the last line that was signed over is another one then."""
+    complete(prod, tmp_path)
+    grow(prod, 2_000)
+    reviewing.sign_review(prod, 7)
+    grow(prod, 2_000)
+    rewrite(prod, chained_anew(at))
+    with pytest.raises(Held, match="the audit trail is not the one it was signed over"):
+        promote(prod)
+
+
+def test_a_trail_that_was_cut_closes_it(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    grow(prod, 100)
+    reviewing.sign_review(prod, 7)
+    signed = reviewing.verify_signature(prod, "").signature.statement
+    assert signed is not None
+    rewrite(prod, lambda lines: lines[: signed.world.trail_size - 1])
+    with pytest.raises((Held, Unavailable), match="audit"):
+        promote(prod)
+
+
+def test_a_single_line_far_back_is_found_by_reading_everything(prod: EngineContext, tmp_path: Path) -> None:
+    """The trail is broken there in itself. A promotion looks at the latest thousand, `orr verify` at all of them."""
+    grow(prod, 1_500)
+    complete(prod, tmp_path)
+    reviewing.sign_review(prod, 7)
+    rewrite(prod, lambda lines: [line.replace(b"done", b"held") if at == 10 else line for at, line in enumerate(lines)])
+    promote(prod)
+    shown = reviewing.verify_signature(prod, "")
+    assert shown.answer == "no"
+    assert shown.signature.objections == ("the audit trail is not the one it was signed over",)
+    assert prod.store.check()
+
+
+def test_a_single_line_of_the_latest_thousand_closes_it(prod: EngineContext, tmp_path: Path) -> None:
+    complete(prod, tmp_path)
+    grow(prod, 1_500)
+    reviewing.sign_review(prod, 7)
+    rewrite(
+        prod, lambda lines: [line.replace(b"done", b"held") if at == 900 else line for at, line in enumerate(lines)]
+    )
+    with pytest.raises(Held, match="the audit trail is not the one it was signed over"):
+        promote(prod)
