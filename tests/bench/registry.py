@@ -1,4 +1,4 @@
-"""The registry: loading a list of a million members (P6), looking for changes, and what a durable change costs."""
+"""The registry: a list of a million members (P6), looking for changes, a durable change, a signature over the trail."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 
 from engine.audit import AuditEvent
 from engine.clock import SystemClock
-from engine.registry import SqliteStore
+from engine.readiness.trail import TrailMark, still_leads_to
+from engine.registry import SqliteStore, audit_log
 from tests.bench.measure import alternate, table
 from tests.samples.stored import AT, first_state, make_change, make_sample, next_state
 
 MEMBERS = 1_000_000
+RECORDS = (1_000, 10_000, 100_000)
 EVENT = AuditEvent("bench.act", "done", "op-0")
 
 
@@ -24,7 +26,7 @@ def run() -> str:
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "capctl.sqlite", SystemClock())
         try:
-            return "\n\n".join((_loading(store), _looking(store), _changing(store)))
+            return "\n\n".join((_loading(store), _looking(store), _changing(store), _asking(store)))
         finally:
             store.close()
 
@@ -78,3 +80,23 @@ def _committer(store: SqliteStore) -> Callable[[], None]:
         store.commit_rollout(make_change(states[0]), expected_revision=next(revisions), audit=EVENT)
 
     return commit
+
+
+def _asking(store: SqliteStore) -> str:
+    """What a promotion asks of the audit trail since the readiness review was signed, and the whole trail beside it."""
+    work: dict[str, Callable[[], object]] = {}
+    for records in RECORDS:
+        while (recorded := store.audit_head().seq) < records:
+            _record(store, records - recorded)
+        mark = TrailMark(records, store.audit_head().hash)
+        work[f"signed over {records:,} records"] = partial(still_leads_to, store, mark)
+    work[f"all of {records:,} records"] = partial(still_leads_to, store, mark, most=None)
+    first = next(iter(work))
+    return table(alternate(first, work, blocks=5), "question", f"{RECORDS[0]:,} records")
+
+
+def _record(store: SqliteStore, records: int) -> None:
+    """Many records in one transaction: a durable one each would wait for the disk for minutes."""
+    with store._database.write() as connection:
+        for _ in range(records):
+            audit_log.append(connection, EVENT, at=AT)
