@@ -128,6 +128,10 @@ class Unpacker:
         if not self._is_done or not self._frame.eof:
             raise _unlisted("it ends too early")
 
+    def close(self) -> None:
+        """Let go of the file that is being written, wherever this stands."""
+        self._script.close()
+
     def _feed(self, plain: bytes) -> None:
         if not plain:
             return

@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from engine.errors import Unavailable
 from engine.ids import HASH_PREFIX
+from engine.recovery.beside import Beside
 
 CHUNK_BYTES: Final = 1 << 20
 """How much is read and hashed at a time."""
@@ -26,21 +27,20 @@ _CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os
 class NewFile:
     """A file that did not exist before: written once, mode 0600, hashed as it is written.
 
-    On disk when `commit` returns. A `with` block closes it in any case.
+    On disk when `commit` returns. A `with` block closes it in any case. Whatever the disk reports is raised by one of
+    the calls that follow, by `commit` at the latest.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, _CREATE_FLAGS, 0o600)
         self._digest = hashlib.sha3_256()
+        self._beside = Beside()
         self.size = 0
         """Bytes written so far."""
 
     def write(self, data: bytes) -> int:
         """Append all of `data`."""
-        self._digest.update(data)
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._descriptor, left) :]
+        self._beside.do(self._append, data)
         self.size += len(data)
         return len(data)
 
@@ -50,10 +50,12 @@ class NewFile:
     @property
     def sha3(self) -> str:
         """SHA3-256 of what was written, `sha3-256:<64 hex>`."""
+        self._beside.wait()
         return HASH_PREFIX + self._digest.hexdigest()
 
     def commit(self) -> None:
         """Have it on disk."""
+        self._beside.wait()
         os.fsync(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -62,7 +64,14 @@ class NewFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._beside.stop()
         os.close(self._descriptor)
+
+    def _append(self, data: bytes) -> None:
+        self._digest.update(data)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.ids import HASH_PREFIX
+from engine.recovery.beside import Beside
 from engine.recovery.manifest import Member
 
 
@@ -31,15 +32,19 @@ class Members:
     @contextmanager
     def open(self, path: str) -> Iterator[Callable[[int], bytes]]:
         """Read one of them: a function that gives the next bytes, at most so many."""
-        digest = self._digests[path]
+        digest, beside = self._digests[path], Beside()
         with (self._folder / path).open("rb", buffering=0) as file:
 
             def read(most: int) -> bytes:
                 chunk = file.read(most)
-                digest.update(chunk)
+                beside.do(digest.update, chunk)
                 return chunk
 
-            yield read
+            try:
+                yield read
+                beside.wait()
+            finally:
+                beside.stop()
 
     def listed(self) -> tuple[Member, ...]:
         """What the manifest says of them, once each was read to its end."""

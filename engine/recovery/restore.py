@@ -112,10 +112,13 @@ def _unpack(ctx: EngineContext, opened: OpenedBackup, folder: Path, identities: 
         done += size
         ctx.emit(Progress("restoring", done, total))
 
-    unpacker = Unpacker(opened.manifest.members, folder, count)
-    with told("The archive"), opened.archive.open("rb") as file:
+    with (
+        told("The archive"),
+        opened.archive.open("rb") as file,
+        closing(Unpacker(opened.manifest.members, folder, count)) as unpacker,
+    ):
         decrypt(file, unpacker, identities)
-    unpacker.finish()
+        unpacker.finish()
 
 
 def _check(ctx: EngineContext, folder: Path, opened: OpenedBackup) -> None:
