@@ -46,7 +46,14 @@ def still_leads_to(trail: AuditLog, mark: TrailMark, *, most: int | None = LINES
     for seq, line in islice(trail.audit_numbered_back(before=mark.size + 1), most):
         if seq != reached or hash_bytes(line) != expected:
             return False
-        # Its hash has shown that the line is what was recorded, so that it can be read without further questions.
-        expected, reached = json.loads(line)["prev"], reached - 1
+        expected, reached = _before(line), reached - 1
     is_whole = (expected, reached) == (EMPTY.hash, EMPTY.seq)
     return is_whole or (most is not None and mark.size - reached == most)
+
+
+def _before(line: bytes) -> str:
+    """The hash of the line before one whose own hash fits; empty, which no line has, where it is no record at all."""
+    try:
+        return str(json.loads(line)["prev"])
+    except (KeyError, TypeError, ValueError):
+        return ""

@@ -94,6 +94,13 @@ def test_a_line_that_was_taken_out_is_seen(most: int | None) -> None:
     assert not leads(lines, mark, most)
 
 
+@pytest.mark.parametrize("line", [b"", b"no record", b"[]", b"{}", b'{"prev":null}', b"\xff"])
+def test_a_mark_over_something_else_than_records_leads_nowhere(line: bytes) -> None:
+    """Where the end was exchanged together with what is kept of it, before anybody signed."""
+    lines = [*recorded(NAMES), line]
+    assert not leads(lines, mark_at(lines, len(lines)), None)
+
+
 def test_no_more_lines_are_read_of_a_longer_trail() -> None:
     given_lines = []
     for size in (300, 3_000):
