@@ -15,33 +15,7 @@ import pytest
 from engine.bootstrap import load
 from engine.ops.catalogue import REGISTRY
 from tests.cli.conftest import EXAMPLES, Cli
-
-SUPPLIERS: Final = (
-    *(f"Zzyzx Geheimrat {n} KG" for n in range(12)),
-    *(f"73{n:02d}048265" for n in range(12)),
-    *(f"DE9937040044053299{n:02d}00" for n in range(12)),
-    *(f"einkauf{n}@zzyzx.invalid" for n in range(12)),
-)
-SECRETS: Final = {
-    "CAPCTL_KEY_PASSPHRASE": "planted-passphrase-0xA1",
-    "CAPCTL_TOKEN": "planted-token-0xA2",
-    "TOKEN": "planted-token-0xA3",
-    "CAPCTL_METRICS_TOKEN": "planted-token-0xA4",
-    "SAP_USER": "PLANTEDUSERA5",
-    "SAP_PASSWORD": "planted-password-0xA6",
-}
-PASTED: Final = (
-    "AGE-SECRET-KEY-1PLANTEDA7",
-    "-----BEGIN PRIVATE KEY-----PLANTEDA8",
-    "planted-pin-0xA9",
-    "planted-keyfile-0xB1",
-)
-PEOPLE: Final = ("planted-oncall", "planted-second")
-REASON: Final = "planted-reason \x1b[31m\x07"
-NEVER: Final = (*SUPPLIERS, *SECRETS.values(), *PASTED)
-"""What no command has a reason to print."""
-NEVER_KEPT: Final = (*NEVER, *PEOPLE, "planted-reason", "planted-evidence", "planted-home")
-"""What is in nothing that leaves the machine: the trail, reports and manifests know people by pseudonym."""
+from tests.samples.planted import NEVER, NEVER_KEPT, PEOPLE, REASON, SECRETS, leaks, wrong_file
 
 COMMANDS: Final[dict[str, str]] = {
     "status.show": "",
@@ -155,20 +129,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def wrong_file(home: Path, kind: str) -> Path:
-    """A private file full of what must stay private, given where another file belongs."""
-    path = home / f"planted-evidence.{kind}"
-    everything = [*NEVER, *PEOPLE]
-    texts = {
-        "json": json.dumps({"variables": {"notes": everything}, "supplier_hashes": everything}),
-        "yaml": "id: [\n" + "\n".join(everything),
-        "txt": "\n".join(everything),
-    }
-    path.write_text(texts[kind], "utf-8")
-    path.chmod(0o600)
-    return path
-
-
 class Talkative(BaseHTTPRequestHandler):
     """Answers every request with a refusal full of what must stay private."""
 
@@ -207,10 +167,6 @@ def line(op_id: str, home: Path, file: Path, server: str) -> list[str]:
     """The words of an operation's command."""
     values = {"file": str(file), "home": str(home), "server": server, "reason": shlex.quote(REASON)}
     return [*REGISTRY[op_id].command, *shlex.split(COMMANDS[op_id].format(**values)), "--yes"]
-
-
-def leaks(text: str, planted: tuple[str, ...] = NEVER) -> list[str]:
-    return [value for value in planted if value in text]
 
 
 @pytest.mark.slow
