@@ -177,6 +177,19 @@ FIGURES: Final = (
         "The same where commands succeed: none in the trail, checkpoints, reports and backups",
         "tests/cli/test_planted.py::test_nothing_planted_leaves_in_the_trail_a_report_or_a_backup",
     ),
+    Figure(
+        "The same in a SAP pilot run: none in what is printed, drawn, logged or kept",
+        "tests/contract/sap/test_commands.py::test_nothing_planted_is_found_in_anything_written_or_printed",
+    ),
+    Figure(
+        "The same in requests to a verifier: none in its logs, metrics, registry and errors",
+        "tests/unit/verifier/test_planted.py"
+        "::test_nothing_planted_in_requests_is_logged_counted_kept_or_told_in_an_error",
+    ),
+    Figure(
+        "The same around every screen of the control room: none is drawn",
+        "tests/tui/test_planted.py::test_nothing_planted_is_drawn_on_any_screen",
+    ),
 )
 
 

@@ -28,6 +28,8 @@ DEFAULT_HOLD_S: Final = 300.0
 """Five minutes: the shortest window has then seen nothing but this step."""
 MAX_HOLD_S: Final = 30 * 86_400.0
 MAX_STEPS: Final = 100
+_LONGEST_REPEATED: Final = 8
+"""Characters; a percentage has up to six."""
 
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?", re.ASCII)
 _SHORT_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
@@ -47,7 +49,7 @@ def parse_percent(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str) or not _NUMBER.fullmatch(digits):
         raise InvalidInput(
             "rollout.percent_malformed",
-            f"{text[:40]!r} is not a percentage",
+            f"{_repeated(text, repr(text))} is not a percentage",
             "Write a number from 0 to 100: 25 or 12.5.",
         )
     whole, _, fraction = digits.lstrip("+").partition(".")
@@ -56,13 +58,22 @@ def parse_percent(value: object) -> int:
     finer = fraction[2:].strip("0")
     if whole.startswith("-") or basis_points > FULL or (basis_points == FULL and finer):
         raise InvalidInput(
-            "rollout.percent_range", f"{text[:40]} % is not within 0..100", "Write a number from 0 to 100: 25 or 12.5."
+            "rollout.percent_range",
+            _repeated(text, f"{text} %") + " is not within 0..100",
+            "Write a number from 0 to 100: 25 or 12.5.",
         )
     if finer:
         raise InvalidInput(
-            "rollout.percent_resolution", f"{text[:40]} % is finer than 0.01 %", "Use at most two decimals: 0.25."
+            "rollout.percent_resolution",
+            _repeated(text, f"{text} %") + " is finer than 0.01 %",
+            "Use at most two decimals: 0.25.",
         )
     return basis_points
+
+
+def _repeated(text: str, shown: str) -> str:
+    """A text as an error repeats it: one mistyped, and nothing longer that may have been pasted by mistake."""
+    return shown if len(text) <= _LONGEST_REPEATED else "What was given"
 
 
 def to_percent(basis_points: int) -> int | float:

@@ -193,7 +193,11 @@ PLANTED = [
 
 
 def test_nothing_planted_is_found_in_anything_written_or_printed(
-    run: Run, simulate: Simulate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run,
+    simulate: Simulate,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """A full run and its error paths: files, ledger, registry, audit trail, stdout, stderr, screens, toasts."""
     credentials = Credentials(*PLANTED[-2:])
@@ -212,6 +216,7 @@ def test_nothing_planted_is_found_in_anything_written_or_printed(
         found = [name for name, data in written.items() if planted.encode() in data]
         assert found == [], planted
         assert not any(planted in text for text in printed), planted
+    record_property("tried", f"{len(PLANTED)} values, {len(written)} files, {len(printed)} texts")
 
 
 async def screens(size: tuple[int, int], *keys: str) -> list[str]:
