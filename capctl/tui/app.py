@@ -15,16 +15,16 @@ from typing import Any, ClassVar, cast
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.events import DescendantFocus
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.widgets import Input
 
 from capctl.tui.activities import Activity, begun, changed
-from capctl.tui.availability import why_not
-from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, meant, offered, operation_bindings, prepared
+from capctl.tui.bind import APP_BINDINGS, SCREEN_BINDINGS, operation_bindings
 from capctl.tui.callout import has_closed, others_change
-from capctl.tui.command_line import parse
-from capctl.tui.confirmation import PASSPHRASE, needs_question, question, slider_arguments
+from capctl.tui.dispatch import Dispatcher
 from capctl.tui.messages import (
     Call,
     CommandEntered,
@@ -40,8 +40,6 @@ from capctl.tui.messages import (
     SnapshotTaken,
 )
 from capctl.tui.modals.answer import answer_to
-from capctl.tui.modals.confirm import ConfirmDialog
-from capctl.tui.modals.form import FormDialog
 from capctl.tui.palette import system_commands
 from capctl.tui.poller import Poller, Sampler
 from capctl.tui.reading import Reading
@@ -55,8 +53,6 @@ from capctl.tui.theme_files import FALLBACK, ThemeShelf, load_themes, shipped_di
 from capctl.tui.widgets.command_bar import CommandBar
 from capctl.tui.world import World, bring_up
 from engine.context import EngineContext
-from engine.drift.gate import Answer
-from engine.errors import EngineError
 from engine.ops.spec import REGISTRY, Danger
 
 
@@ -75,6 +71,7 @@ class ControlRoom(App[None]):
     TITLE = "capctl"
     MODES: ClassVar[dict[str, Any]] = {entry.name: entry.make for entry in SCREENS}
     DEFAULT_MODE = SCREENS[0].name
+    CSS_PATH = "app.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-stacked"), (120, "-wide")]  # noqa: RUF012 - typed so in the base
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (24, "-normal"), (36, "-tall")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [*operation_bindings(), *APP_BINDINGS, *SCREEN_BINDINGS]
@@ -110,6 +107,7 @@ class ControlRoom(App[None]):
         )
         self._screen_pollers = ScreenPollers(ctx, self)
         self._runner = Runner(ctx, self, spawn=spawn)
+        self._dispatcher = Dispatcher(self, self._runner)
         for file in self._shelf.files:
             for theme in file.themes():
                 self.register_theme(theme)
@@ -134,6 +132,12 @@ class ControlRoom(App[None]):
         """Sample no more."""
         self._poller.stop()
         self._screen_pollers.stop()
+
+    @on(DescendantFocus)
+    def keep_still(self, event: DescendantFocus) -> None:
+        """Let no cursor blink where nothing is to move: over a network each blink is sent."""
+        if isinstance(event.widget, Input) and self.animation_level == "none":
+            event.widget.cursor_blink = False
 
     @property
     def console_screen(self) -> ConsoleScreen:
@@ -188,26 +192,11 @@ class ControlRoom(App[None]):
 
     def action_run_operation(self, op_id: str, dry_run: bool = False) -> None:
         """Run an operation about what is on the screen, or say why that makes no sense now."""
-        op = meant(REGISTRY[op_id], self.state, self.console_screen)
-        if reason := why_not(op, self.state, self.console_screen):
-            self.say(reason, title="Not now")
-            return
-        call = replace(prepared(op, self.state, self.console_screen.arguments(op, self.state)), dry_run=dry_run)
-        if any(param.required and param.name not in call.arguments for param in op.params):
-            form = FormDialog(op, call.arguments, self.console_screen.note(op, self.state))
-            self.push_screen(form, lambda values: self._filled(call, values))
-        else:
-            self._ask(call)
+        self._dispatcher.run_operation(op_id, dry_run=dry_run)
 
     def action_break_glass(self) -> None:
         """Ask for a promotion past a gate that is not open."""
-        op = REGISTRY["rollout.promote"]
-        if self.state.answer is Answer.OPEN or self.state.read_only:
-            self.say(why_not(op, self.state) or "The gate is open: p promotes.", title="Break-glass")
-        elif self.state.rollout is None or self.state.snapshot is None or self.state.snapshot.next_percent is None:
-            self.say(why_not(op, self.state), title="Break-glass")
-        else:
-            self._ask(prepared(op, self.state, {"break_glass": True}))
+        self._dispatcher.break_glass()
 
     def action_command_line(self) -> None:
         """Open the command line."""
@@ -222,35 +211,26 @@ class ControlRoom(App[None]):
 
     def action_runbook(self, name: str = "") -> None:
         """Open a runbook: the named one, else the one that fits."""
-        self._ask(Call(REGISTRY["runbook.show"], {"name": name or self.console_screen.runbook()}))
+        self._dispatcher.ask(Call(REGISTRY["runbook.show"], {"name": name or self.console_screen.runbook()}))
 
     def action_help(self) -> None:
-        """Show every key and command."""
+        """Show every key and command; on that page, go back."""
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+            return
         url = self._world.url if self._world else ""
         note = f"The demonstration's verifiers answer at {url}." if url else ""
-        self.push_screen(HelpScreen(note))
+        self.push_screen(HelpScreen(note, place=self.console_screen.ENTRY.title))
 
     @on(CommandEntered)
     def run_command(self, event: CommandEntered) -> None:
         """Run what was typed, as if it had been typed into a shell."""
-        try:
-            call = parse(event.words, {op.id: op for op in offered()})
-        except EngineError as error:
-            self.say(error.hint, title=error.message, severity="error")
-            return
-        meant_so = prepared(call.op, self.state, call.arguments)
-        self._ask(replace(meant_so, dry_run=call.dry_run, document_file=call.document_file))
+        self._dispatcher.run_words(event.words)
 
     @on(PercentProposed)
     def ask_for_percent(self, event: PercentProposed) -> None:
         """Turn a choice on the slider into the operation it stands for."""
-        following = self.state.snapshot.next_percent if self.state.snapshot else None
-        if event.basis_points == 0:
-            self.action_run_operation("rollout.rollback")
-        elif following is not None and event.basis_points == round(following * 100):
-            self.action_run_operation("rollout.promote")
-        else:
-            self._ask(prepared(REGISTRY["rollout.set"], self.state, slider_arguments(event.basis_points)))
+        self._dispatcher.move_to(event.basis_points)
 
     @on(OperationStarted)
     def note_start(self, event: OperationStarted) -> None:
@@ -294,23 +274,6 @@ class ControlRoom(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual calls it so
         """Offer every operation, every screen and the console's own actions in the palette."""
         return system_commands(self)
-
-    def _filled(self, call: Call, values: dict[str, Any] | None) -> None:
-        if values is not None:
-            self._ask(replace(call, arguments={**call.arguments, **values}))
-
-    def _ask(self, call: Call) -> None:
-        if call.dry_run or not needs_question(call.op):
-            self._runner.submit(call)
-            return
-        asked = self.console_screen.question(call, self.state) or question(call, self.state)
-        self.push_screen(ConfirmDialog(asked), lambda typed: self._confirmed(call, typed))
-
-    def _confirmed(self, call: Call, typed: dict[str, str] | None) -> None:
-        if typed is not None:
-            given = {name: text for name, text in typed.items() if name != PASSPHRASE}
-            call = replace(call, arguments={**call.arguments, **given})
-            self._runner.submit(call, passphrase=typed.get(PASSPHRASE))
 
     def _aged(self, state: ConsoleState) -> ConsoleState:
         return state.at(self._ctx.clock.now(), self._ctx.clock.monotonic())

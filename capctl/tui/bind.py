@@ -26,6 +26,12 @@ ALIASES: Final[Mapping[str, str]] = {"rollout.promote": "plus"}
 COUNTERPARTS: Final[Mapping[str, str]] = {"rollout.pause": "rollout.resume"}
 """One key for two operations: while paused, the key that pauses resumes."""
 
+ANYWHERE: Final = "Everywhere"
+"""The place of a help row whose key works on every screen."""
+
+COMMANDS: Final = "Commands"
+"""The place of a help row that has no key."""
+
 _SPOKEN: Final[Mapping[str, str]] = {
     "question_mark": "?",
     "colon": ":",
@@ -58,7 +64,9 @@ class KeyHint:
 
     key: str
     label: str
-    reason: str
+    action: str
+    """What it does, as Textual names it; a click on the hint does the same."""
+    reason: str = ""
     """Why it does nothing now; empty when it works."""
 
 
@@ -94,8 +102,8 @@ def operation_bindings(entry: ScreenEntry | None = None) -> list[Binding]:
 def key_hints(state: ConsoleState, screen: ConsoleScreen) -> list[KeyHint]:
     """What the key bar of a screen says in a state, most important first."""
     hints = list(_hints(state, screen))
-    console = [KeyHint(":", "command", ""), KeyHint("q", "quit", "")]
-    return [*hints[:3], *console, *hints[3:], KeyHint("h", "runbook", "")]
+    console = [KeyHint(":", "command", "app.command_line"), KeyHint("q", "quit", "app.quit")]
+    return [*hints[:3], *console, *hints[3:], KeyHint("h", "runbook", "app.runbook")]
 
 
 def meant(op: Operation, state: ConsoleState, screen: ConsoleScreen) -> Operation:
@@ -123,11 +131,11 @@ def prepared(op: Operation, state: ConsoleState, arguments: Mapping[str, Any] | 
 
 def help_rows() -> list[HelpRow]:
     """Everything the console can do: keys everywhere, then the keys of each screen, then the commands without one."""
-    console = [_own_row("Everywhere", binding) for binding in (*SCREEN_BINDINGS, *APP_BINDINGS)]
+    console = [_own_row(ANYWHERE, binding) for binding in (*SCREEN_BINDINGS, *APP_BINDINGS)]
     screens = [line for entry in SCREENS for line in _screen_rows(entry)]
     bound = {op.id for entry in (None, *SCREENS) for op in _bound(entry)}
-    others = [_row("Commands", op) for op in offered() if op.id not in bound]
-    return [*(_row("Everywhere", op) for op in _bound(None)), *console, *screens, *others]
+    others = [_row(COMMANDS, op) for op in offered() if op.id not in bound]
+    return [*(_row(ANYWHERE, op) for op in _bound(None)), *console, *screens, *others]
 
 
 def _screen_rows(entry: ScreenEntry) -> Iterator[HelpRow]:
@@ -143,7 +151,7 @@ def _screen_rows(entry: ScreenEntry) -> Iterator[HelpRow]:
 
 
 def _row(place: str, op: Operation) -> HelpRow:
-    key = "" if place == "Commands" else _keys(op)
+    key = "" if place == COMMANDS else _keys(op)
     return HelpRow(place, key, usage(op), op.summary)
 
 
@@ -171,7 +179,8 @@ def _hints(state: ConsoleState, screen: ConsoleScreen) -> Iterator[KeyHint]:
     own = {b.action: spoken(b.key.partition(",")[0]) for b in screen.BINDINGS if isinstance(b, Binding)}
     for name, word in words.items():
         if name in own:
-            yield KeyHint(own[name], word, screen.why_idle(name, state))
+            yield KeyHint(own[name], word, name, screen.why_idle(name, state))
         elif word and (op := REGISTRY[name]).key and screen.is_hinted(op, state):
             chosen = meant(op, state, screen)
-            yield KeyHint(spoken(op.key), words[chosen.id], why_not(chosen, state, screen))
+            action = f"app.run_operation({op.id!r})"
+            yield KeyHint(spoken(op.key), words[chosen.id], action, why_not(chosen, state, screen))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from capctl.tui.world import World
     from engine.context import EngineContext
 
-REMOTE_DEFAULTS: Final[Mapping[str, str]] = {
+CALM_DEFAULTS: Final[Mapping[str, str]] = {
     "TEXTUAL_ANIMATIONS": "none",
     "TEXTUAL_FPS": "15",
     "TEXTUAL_SMOOTH_SCROLL": "0",
@@ -18,13 +18,22 @@ REMOTE_DEFAULTS: Final[Mapping[str, str]] = {
 
 
 def settle_terminal(environ: MutableMapping[str, str]) -> None:
-    """Choose calm defaults over SSH; what the operator has set stays.
+    """Choose calm defaults over SSH, without colours, and on a terminal that can do little; what is set stays.
 
     Side effects: Changes `environ`. Must run before anything of Textual is imported.
     """
-    if "SSH_CONNECTION" in environ or "SSH_TTY" in environ:
-        for name, value in REMOTE_DEFAULTS.items():
+    if is_calm(environ):
+        for name, value in CALM_DEFAULTS.items():
             environ.setdefault(name, value)
+
+
+def is_calm(environ: Mapping[str, str]) -> bool:
+    """Whether nothing is to move by itself: over a network, without colours, or where the cursor cannot be moved.
+
+    Source: no-color.org for NO_COLOR (set, and not empty); terminfo's `dumb` and `unknown` terminals.
+    """
+    is_remote = "SSH_CONNECTION" in environ or "SSH_TTY" in environ
+    return is_remote or bool(environ.get("NO_COLOR")) or environ.get("TERM") in ("dumb", "unknown")
 
 
 def run_tui(ctx: EngineContext, *, demo: World | None = None) -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from capctl.tui import theme_files
 from capctl.tui.bind import offered
-from capctl.tui.launch import REMOTE_DEFAULTS, settle_terminal
+from capctl.tui.launch import CALM_DEFAULTS, settle_terminal
 from tests.tui import scenes
 from tests.tui.conftest import text_of
 
@@ -29,7 +29,7 @@ def test_a_local_terminal_is_left_alone() -> None:
     """Without SSH nothing is changed."""
     environ: dict[str, str] = {}
     settle_terminal(environ)
-    assert not environ.keys() & REMOTE_DEFAULTS.keys()
+    assert not environ.keys() & CALM_DEFAULTS.keys()
 
 
 def test_the_launcher_loads_no_screen_library() -> None:

@@ -13,7 +13,8 @@ from capctl.text.layout import render
 from capctl.text.views.select import view_of
 from capctl.tui.command_line import spell
 from capctl.tui.messages import Call
-from capctl.tui.modals.dialog import Dialog
+from capctl.tui.modals.choice import Choice
+from capctl.tui.modals.dialog import CLOSES, Dialog
 from capctl.tui.modals.runbook import RunbookDialog
 from engine.ops.results.runbook import Runbooks
 from engine.ops.spec import Operation
@@ -43,7 +44,7 @@ class AnswerDialog(Dialog[None]):
             yield Static(f"$ {self._command}", classes="title", markup=False)
             with VerticalScroll():
                 yield Static(self._text, markup=False)
-            yield Static("Esc closes", classes="evidence")
+            yield Choice(CLOSES, answer="no", focusable=False)
 
     def on_mount(self) -> None:
         """Let arrow keys scroll."""

@@ -78,14 +78,6 @@ class ConfirmDialog(Dialog[dict[str, str]]):
         """What was wrong is being mended."""
         self.query_one(".problem", Static).update("")
 
-    @on(Choice.Chosen)
-    def answer(self, event: Choice.Chosen) -> None:
-        """Take a clicked answer."""
-        if event.answer == "yes":
-            self.action_confirm()
-        else:
-            self.action_cancel()
-
     def action_confirm(self) -> None:
         """Say yes, if everything that must be typed has been."""
         values = {position: self.query_one(f"#field-{position}", Input).value for position, _ in self._numbered()}

@@ -1,13 +1,19 @@
-"""The frame of every dialog, from which the way back to safety stays open."""
+"""The frame of every dialog, from which the way back to safety stays open, by key and by click."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from capctl.tui.modals.choice import Choice
+
 Answer = TypeVar("Answer")
+
+CLOSES: Final = "Esc closes"
+"""At the foot of a dialog that only shows something; a click on it closes as well."""
 
 
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
@@ -22,6 +28,18 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     ]
 
     CSS_PATH = "dialog.tcss"
+
+    @on(Choice.Chosen)
+    def answer(self, event: Choice.Chosen) -> None:
+        """Take a clicked answer."""
+        if event.answer == "yes":
+            self.action_confirm()
+        else:
+            self.action_cancel()
+
+    def action_confirm(self) -> None:
+        """Answer with what was typed, if it suffices. A dialog that only shows something has no such answer."""
+        self.dismiss(None)
 
     def action_cancel(self) -> None:
         """Leave without an answer."""

@@ -42,14 +42,6 @@ class FileDialog(Dialog[str]):
         self.query_one(Input).focus()
 
     @on(Input.Submitted)
-    def write(self) -> None:
+    def action_confirm(self) -> None:
         """Answer with what was typed."""
         self.dismiss(self.query_one(Input).value.strip() or None)
-
-    @on(Choice.Chosen)
-    def answer(self, event: Choice.Chosen) -> None:
-        """Take a clicked answer."""
-        if event.answer == "yes":
-            self.write()
-        else:
-            self.action_cancel()

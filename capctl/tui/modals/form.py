@@ -59,19 +59,12 @@ class FormDialog(Dialog[dict[str, Any]]):
     def go_on(self, event: Input.Submitted) -> None:
         """Go to the next field, and from the last one on."""
         if event.input is self.query(Input).last():
-            self._finish()
+            self.action_confirm()
         else:
             self.focus_next()
 
-    @on(Choice.Chosen)
-    def answer(self, event: Choice.Chosen) -> None:
-        """Take a clicked answer."""
-        if event.answer == "yes":
-            self._finish()
-        else:
-            self.action_cancel()
-
-    def _finish(self) -> None:
+    def action_confirm(self) -> None:
+        """Answer with the values, if every one of them is one."""
         values: dict[str, Any] = {}
         for param in self._params:
             field = self.query_one(f"#param-{param.name}", Input)

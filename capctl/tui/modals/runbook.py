@@ -6,17 +6,18 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Resize
 from textual.widgets import Static
 
 from capctl.tui.drawing import page
 from capctl.tui.markdown import drawn
-from capctl.tui.modals.dialog import Dialog
+from capctl.tui.modals.choice import Choice
+from capctl.tui.modals.dialog import CLOSES, Dialog
 from capctl.tui.wording import sentence
 from engine.ops.results.runbook import Runbook, Runbooks
 
-KEYS: Final = "Esc closes · left, right another runbook · ] [ sections · b roll back"
+KEYS: Final = " · left, right another runbook · ] [ sections · b roll back"
 
 
 class RunbookDialog(Dialog[None]):
@@ -59,7 +60,9 @@ class RunbookDialog(Dialog[None]):
             yield Static(classes="title", markup=False)
             with VerticalScroll():
                 yield Static(id="runbook", markup=False)
-            yield Static(KEYS, classes="evidence", markup=False)
+            with Horizontal(classes="foot"):
+                yield Choice(CLOSES, answer="no", focusable=False)
+                yield Static(KEYS, classes="evidence", markup=False)
 
     def on_mount(self) -> None:
         """Let arrow keys scroll."""

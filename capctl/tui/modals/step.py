@@ -11,7 +11,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from capctl.tui.drawing import page
-from capctl.tui.modals.dialog import Dialog
+from capctl.tui.modals.choice import Choice
+from capctl.tui.modals.dialog import CLOSES, Dialog
 from capctl.tui.widgets.cutover_detail import labelled
 
 TEXT_WIDTH: Final = 68
@@ -40,7 +41,7 @@ class StepDialog(Dialog[None]):
             yield Static(self._title, classes="title", markup=False)
             with VerticalScroll():
                 yield Static(page(lines))
-            yield Static("Esc closes", classes="evidence")
+            yield Choice(CLOSES, answer="no", focusable=False)
 
     def on_mount(self) -> None:
         """Let arrow keys scroll."""

@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from capctl.tui.bind import HelpRow, help_rows
+from capctl.tui.bind import ANYWHERE, HelpRow, help_rows
 from capctl.tui.drawing import cell, heading, page, row
 from capctl.tui.widgets.header import Header
 from capctl.tui.widgets.key_bar import KeyBar
@@ -24,12 +24,19 @@ from capctl.tui.widgets.key_bar import KeyBar
 _KEYS: Final = 16
 """Cells of the column with the keys."""
 
+MISSED: Final = 3
+"""The distance of a row that a word is not in."""
+
+PUNCTUATION: Final = "([<-:'\""
+"""What a word may begin with before its first letter."""
+
 
 class HelpScreen(Screen[None]):
     """Keys first, then commands. Keys work here as everywhere; `/` types into the filter.
 
     Args:
         note: A sentence above the list.
+        place: Title of the screen that it was opened over; its keys come first.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,9 +46,10 @@ class HelpScreen(Screen[None]):
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "VerticalScroll"
 
-    def __init__(self, note: str = "") -> None:
+    def __init__(self, note: str = "", *, place: str = "") -> None:
         super().__init__()
         self._note = note
+        self._place = place
 
     def compose(self) -> ComposeResult:
         """Lay out the filter and the list."""
@@ -76,14 +84,39 @@ class HelpScreen(Screen[None]):
         self.dismiss()
 
     def _show(self, wanted: str) -> None:
-        words = wanted.lower().split()
-        rows = [line for line in help_rows() if all(word in " ".join(_texts(line)).lower() for word in words)]
+        rows = found(help_rows(), wanted, self._place)
         width = max(40, self.size.width - 10)
         self.query_one("#rows", Static).update(page(_sections(rows, width)) if rows else "nothing matches")
 
 
-def _texts(line: HelpRow) -> tuple[str, str, str, str]:
-    return line.place, line.key, line.command, line.summary
+def found(rows: list[HelpRow], wanted: str, place: str) -> list[HelpRow]:
+    """The rows that match, the best match first, and together what works at one place.
+
+    Args:
+        rows: Those there are, in their usual order.
+        wanted: What was typed; empty: all of them.
+        place: Where whoever asks comes from. Of equal matches, its own are the best, then those that work everywhere.
+    """
+    words = wanted.lower().split()
+    ranks = {line: max((_distance(line, word) for word in words), default=0) for line in rows}
+    matching = [line for line in rows if ranks[line] < MISSED]
+    best = {line.place: min(ranks[other] for other in matching if other.place == line.place) for line in matching}
+    nearness = {place: 0, ANYWHERE: 1}
+    first = {line.place: index for index, line in reversed(list(enumerate(rows)))}
+    return sorted(
+        matching,
+        key=lambda line: (best[line.place], nearness.get(line.place, 2), first[line.place], ranks[line]),
+    )
+
+
+def _distance(line: HelpRow, word: str) -> int:
+    """How far a row is from a word: 0 it is the row's key, 1 a word begins so, 2 it is somewhere in it."""
+    if word in line.key.lower().split():
+        return 0
+    text = f"{line.place} {line.command} {line.summary}".lower()
+    if any(part.lstrip(PUNCTUATION).startswith(word) for part in text.split()):
+        return 1
+    return 2 if word in f"{line.key} {text}".lower() else MISSED
 
 
 def _sections(rows: list[HelpRow], width: int) -> Iterator[Content]:

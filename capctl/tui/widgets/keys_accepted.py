@@ -49,10 +49,8 @@ class KeysAccepted(Panel, can_focus=True):
         keys = listed(state)
         accepted = sum(key.accepted for key in keys)
         lines = [heading("Accepted right now", f"{accepted} of {len(keys)} keys", size.width)]
-        rows = max(1, size.height - 1)
-        chosen = self._place(keys)
-        first = max(0, min(chosen - rows + 1, len(keys) - rows))
-        for place, key in list(enumerate(keys))[first : first + rows]:
+        chosen, first = self._place(keys), self._first(keys, size.height)
+        for place, key in list(enumerate(keys))[first : first + max(1, size.height - 1)]:
             line = _line(key, state.now, self.room.zone, chosen=place == chosen)
             lines.append(line.truncate(size.width, ellipsis=True))
         if not keys:
@@ -70,13 +68,20 @@ class KeysAccepted(Panel, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """Choose the key that was clicked."""
-        if event.y > 0:
-            self._choose(event.y - 1, listed(self.room.state))
+        keys = listed(self.room.state)
+        place = self._first(keys, self.size.height) + event.y - 1
+        if event.y > 0 and place < len(keys):
+            self._choose(place, keys)
 
     def chosen(self, state: ConsoleState) -> ShownKey | None:
         """The chosen key."""
         keys = listed(state)
         return keys[self._place(keys)] if keys else None
+
+    def _first(self, keys: Sequence[ShownKey], height: int) -> int:
+        """The first line that is drawn, so that the chosen one is among them."""
+        rows = max(1, height - 1)
+        return max(0, min(self._place(keys) - rows + 1, len(keys) - rows))
 
     def _place(self, keys: Sequence[ShownKey]) -> int:
         return next((place for place, key in enumerate(keys) if key.kid == self.kid), 0)

@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Click
 from textual.geometry import Size
 from textual.reactive import reactive
 
@@ -25,8 +26,8 @@ FINE_STEP: Final = 100
 class RolloutSlider(Panel, can_focus=True):
     """A track from 0 to 100 % with the current share as a filled label on it.
 
-    Left and right walk over the plan's steps, with shift over single percents. Nothing happens until Enter, and then
-    only a question.
+    Left and right walk over the plan's steps, with shift over single percents; a click chooses a step. Nothing happens
+    until Enter, or a second click, and then only a question.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -87,8 +88,7 @@ class RolloutSlider(Panel, can_focus=True):
         if rollout is None:
             return
         here = self.chosen if self.chosen is not None else rollout.basis_points
-        stops = sorted({0, *(step.basis_points for step in rollout.plan.steps)})
-        beyond = [stop for stop in stops if (stop - here) * direction > 0]
+        beyond = [stop for stop in _stops(rollout) if (stop - here) * direction > 0]
         if beyond:
             self._choose(beyond[0] if direction > 0 else beyond[-1], rollout)
 
@@ -109,8 +109,24 @@ class RolloutSlider(Panel, can_focus=True):
         """Go back to where the rollout stands."""
         self.chosen = None
 
+    def on_click(self, event: Click) -> None:
+        """Choose the plan's step that is nearest to the click; a second click on it asks."""
+        rollout, place = self.room.state.rollout, event.get_content_offset(self)
+        if rollout is None or place is None:
+            return
+        nearest = min(_stops(rollout), key=lambda stop: abs(_place(stop, self.size.width) - place.x))
+        if nearest == self.chosen:
+            self.action_propose()
+        else:
+            self._choose(nearest, rollout)
+
     def _choose(self, basis_points: int, rollout: RolloutState) -> None:
         self.chosen = None if basis_points == rollout.basis_points else basis_points
+
+
+def _stops(rollout: RolloutState) -> list[int]:
+    """Where the plan stops, and nothing, in basis points, lowest first."""
+    return sorted({0, *(step.basis_points for step in rollout.plan.steps)})
 
 
 def track(state: ConsoleState, rollout: RolloutState, chosen: int | None, width: int, *, focused: bool) -> Content:
