@@ -25,7 +25,7 @@ class Figure(NamedTuple):
 
     promise: str
     test: str
-    """File and function."""
+    """File, class where there is one, and function."""
 
 
 FIGURES: Final = (
@@ -103,11 +103,11 @@ FIGURES: Final = (
     ),
     Figure(
         "The same in a PKCS#11 token (SoftHSM)",
-        "tests/contract/signers/test_pkcs11.py::test_the_token_accepts_what_wycheproof_calls_valid_and_nothing_else",
+        "tests/contract/signers/test_pkcs11.py::TestVectors::test_the_token_accepts_what_wycheproof_calls_valid_and_nothing_else",
     ),
     Figure(
         "The same in OpenBao",
-        "tests/contract/signers/test_vault.py::test_vault_accepts_what_wycheproof_calls_valid_and_nothing_else",
+        "tests/contract/signers/test_vault.py::TestVectors::test_vault_accepts_what_wycheproof_calls_valid_and_nothing_else",
     ),
     Figure(
         "Published Ed25519 signatures (the reference): made bit for bit by keys in files",
@@ -115,11 +115,11 @@ FIGURES: Final = (
     ),
     Figure(
         "The same by keys in a PKCS#11 token (SoftHSM)",
-        "tests/contract/signers/test_pkcs11.py::test_all_reference_signatures",
+        "tests/contract/signers/test_pkcs11.py::TestVectors::test_all_reference_signatures",
     ),
     Figure(
         "The same by keys in OpenBao",
-        "tests/contract/signers/test_vault.py::test_all_reference_signatures",
+        "tests/contract/signers/test_vault.py::TestVectors::test_all_reference_signatures",
     ),
     Figure(
         "The same over the requests and answers of AWS KMS, by its own model; it signs nothing empty",
@@ -218,8 +218,8 @@ def main() -> int:
 
 
 def _outcome(figure: Figure, report: Path) -> Outcome:
-    file, _, function = figure.test.partition("::")
-    module = file.removesuffix(".py").replace("/", ".")
+    file, *classes, function = figure.test.split("::")
+    module = ".".join([file.removesuffix(".py").replace("/", "."), *classes])
     cases = [
         case
         for case in ET.parse(report).iter("testcase")
