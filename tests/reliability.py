@@ -94,6 +94,10 @@ FIGURES: Final = (
         "tests/unit/recovery/test_rotation_drill.py::test_a_drill_rotates_a_copy_under_traffic_and_nobody_notices",
     ),
     Figure(
+        "Whole rotations by the commands of the runbook, under load: every verification answered",
+        "tests/contract/service/test_rotation_runbook.py::test_the_commands_of_the_runbook_rotate_a_key_under_load",
+    ),
+    Figure(
         "Every one-line change of a 1,000-line audit trail is found and located",
         "tests/unit/audit/test_verification.py::test_every_line_is_found",
     ),
